@@ -1,0 +1,1 @@
+//! The policy engine: Cedar, people, approvers and targets (pure).

@@ -1,0 +1,1 @@
+//! Parses and checks runbook files (pure).

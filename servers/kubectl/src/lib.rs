@@ -1,0 +1,1 @@
+//! The Kubernetes server: its actions and their effects.

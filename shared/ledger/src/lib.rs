@@ -1,0 +1,1 @@
+//! The durable store of plans, approvals, runs and records.

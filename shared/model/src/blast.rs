@@ -1,0 +1,173 @@
+//! The blast radius: what a plan touches, measured and not declared.
+
+use serde::{Deserialize, Serialize};
+
+/// A count that may be unknown. Unknown is written `null` and judged as the worst there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Option<i64>", into = "Option<i64>")]
+pub enum Measure {
+    /// Counted.
+    Known(i64),
+    /// Could not be counted.
+    Unknown,
+}
+
+impl Measure {
+    /// The number policy sees where more is worse: unknown is larger than any limit.
+    pub fn at_worst(self) -> i64 {
+        match self {
+            Self::Known(n) => n,
+            Self::Unknown => 1_000_000_000,
+        }
+    }
+
+    /// The number policy sees where less is worse (headroom): unknown is lower than any limit.
+    pub fn at_least(self) -> i64 {
+        match self {
+            Self::Known(n) => n,
+            Self::Unknown => -1_000_000_000,
+        }
+    }
+
+    /// Whether it was counted.
+    pub fn is_known(self) -> bool {
+        matches!(self, Self::Known(_))
+    }
+}
+
+impl From<Option<i64>> for Measure {
+    fn from(value: Option<i64>) -> Self {
+        value.map_or(Self::Unknown, Self::Known)
+    }
+}
+
+impl From<Measure> for Option<i64> {
+    fn from(value: Measure) -> Self {
+        match value {
+            Measure::Known(n) => Some(n),
+            Measure::Unknown => None,
+        }
+    }
+}
+
+/// What is *lost*, compared with now. Every field is a worst case; percentages are rounded up.
+///
+/// `pdb_headroom` is the only field where less is worse. A plan that touches no disruption budget has
+/// [`BlastRadius::NO_BUDGET`] there, which is more than any rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlastRadius {
+    /// Whether every measure could be taken.
+    pub known: bool,
+    /// Ready pods lost at once.
+    pub pods_lost: Measure,
+    /// The largest share of one workload's ready pods lost at once, in percent.
+    pub replicas_percent: Measure,
+    /// Workloads that lose their only replica, and had only one to begin with.
+    pub sole_replicas: Measure,
+    /// How far the worst workload falls below the minimum that its disruption budget sets, where it was at or above it.
+    pub below_minimum: Measure,
+    /// Disruptions that the tightest budget still allows afterwards, every eviction summed; negative when it would be overrun.
+    pub pdb_headroom: Measure,
+    /// Nodes emptied.
+    pub nodes: Measure,
+    /// Nodes made unschedulable but not emptied.
+    pub nodes_cordoned: Measure,
+    /// Zones that the emptied nodes are in.
+    pub zones: Measure,
+    /// Services left without a ready endpoint.
+    pub services_without_endpoints: Measure,
+    /// Resources destroyed.
+    pub destroys: Measure,
+    /// Hosts touched.
+    pub hosts: Measure,
+    /// Share of the largest group's hosts touched, in percent.
+    pub hosts_percent: Measure,
+    /// Services and Ingresses downstream of what is touched.
+    pub downstream: Measure,
+    /// Things that cannot be brought back, such as the data of an emptyDir.
+    pub irreversible: Measure,
+}
+
+impl BlastRadius {
+    /// The headroom of a plan that touches no disruption budget.
+    pub const NO_BUDGET: i64 = 1_000_000;
+
+    /// The blast radius of a plan that touches nothing.
+    pub fn nothing() -> Self {
+        let none = Measure::Known(0);
+        Self {
+            known: true,
+            pods_lost: none,
+            replicas_percent: none,
+            sole_replicas: none,
+            below_minimum: none,
+            pdb_headroom: Measure::Known(Self::NO_BUDGET),
+            nodes: none,
+            nodes_cordoned: none,
+            zones: none,
+            services_without_endpoints: none,
+            destroys: none,
+            hosts: none,
+            hosts_percent: none,
+            downstream: none,
+            irreversible: none,
+        }
+    }
+
+    /// Every measure where more is worse, with its name in the contract.
+    pub fn losses(&self) -> [(&'static str, Measure); 13] {
+        [
+            ("pods_lost", self.pods_lost),
+            ("replicas_percent", self.replicas_percent),
+            ("sole_replicas", self.sole_replicas),
+            ("below_minimum", self.below_minimum),
+            ("nodes", self.nodes),
+            ("nodes_cordoned", self.nodes_cordoned),
+            ("zones", self.zones),
+            ("services_without_endpoints", self.services_without_endpoints),
+            ("destroys", self.destroys),
+            ("hosts", self.hosts),
+            ("hosts_percent", self.hosts_percent),
+            ("downstream", self.downstream),
+            ("irreversible", self.irreversible),
+        ]
+    }
+
+    /// Sets `known` to what the measures say.
+    #[must_use]
+    pub fn settled(mut self) -> Self {
+        self.known = self.pdb_headroom.is_known() && self.losses().iter().all(|(_, m)| m.is_known());
+        self
+    }
+
+    /// The measures in which `self` is worse than `planned`, as (name, planned, now): what was approved may
+    /// only have improved.
+    pub fn worse_than(&self, planned: &Self) -> Vec<(&'static str, Measure, Measure)> {
+        let mut worse: Vec<_> = planned
+            .losses()
+            .into_iter()
+            .zip(self.losses())
+            .filter(|((_, before), (_, now))| now.at_worst() > before.at_worst())
+            .map(|((name, before), (_, now))| (name, before, now))
+            .collect();
+        if self.pdb_headroom.at_least() < planned.pdb_headroom.at_least() {
+            worse.push(("pdb_headroom", planned.pdb_headroom, self.pdb_headroom));
+        }
+        worse
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unknown_is_worse_than_any_number() {
+        let planned = BlastRadius::nothing();
+        let now = BlastRadius { pods_lost: Measure::Unknown, pdb_headroom: Measure::Unknown, ..planned.clone() };
+        let names: Vec<_> = now.worse_than(&planned).into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(names, ["pods_lost", "pdb_headroom"]);
+        assert!(planned.worse_than(&now).is_empty(), "an improvement is no drift");
+        assert!(!now.settled().known);
+    }
+}

@@ -1,0 +1,3 @@
+//! Configuration, clock, the call pipeline, the embedded driver and the run worker.
+
+pub mod target;

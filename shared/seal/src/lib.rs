@@ -1,0 +1,1 @@
+//! Canonical JSON, digests and signatures; keys are passed in.
