@@ -164,7 +164,8 @@ mod tests {
     #[test]
     fn unknown_is_worse_than_any_number() {
         let planned = BlastRadius::nothing();
-        let now = BlastRadius { pods_lost: Measure::Unknown, pdb_headroom: Measure::Unknown, ..planned.clone() };
+        let now =
+            BlastRadius { pods_lost: Measure::Unknown, pdb_headroom: Measure::Unknown, ..planned.clone() };
         let names: Vec<_> = now.worse_than(&planned).into_iter().map(|(name, ..)| name).collect();
         assert_eq!(names, ["pods_lost", "pdb_headroom"]);
         assert!(planned.worse_than(&now).is_empty(), "an improvement is no drift");

@@ -34,8 +34,7 @@ impl Deadline {
     /// once the boot differs, since then nothing else can be trusted.
     pub fn passed(&self, now: &Moment) -> bool {
         let lasts = i128::from(self.lasts_ms);
-        let by_wall =
-            i128::from(now.utc.as_millisecond()) - i128::from(self.from.utc.as_millisecond());
+        let by_wall = i128::from(now.utc.as_millisecond()) - i128::from(self.from.utc.as_millisecond());
         if now.boot_id == self.from.boot_id {
             let by_boot = i128::from(now.boot_ms) - i128::from(self.from.boot_ms);
             by_boot < 0 || by_boot >= lasts || by_wall >= lasts

@@ -52,7 +52,12 @@ pub struct Refusal {
 impl Refusal {
     /// A refusal without details.
     pub fn new(code: Code, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { code, message: message.into(), details: Value::Object(serde_json::Map::new()), next: next.into() }
+        Self {
+            code,
+            message: message.into(),
+            details: Value::Object(serde_json::Map::new()),
+            next: next.into(),
+        }
     }
 
     /// The same refusal with the facts behind it.
