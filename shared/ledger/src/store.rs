@@ -1,0 +1,135 @@
+//! The connection and how transactions are made on it.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use jiff::{SignedDuration, Timestamp};
+use runcord_model::Moment;
+use runcord_seal::NotCanonical;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::{ClockBehind, LedgerError};
+
+/// How far the wall clock may be behind the newest entry: what two processes may differ in between reading
+/// the clock and writing.
+const CLOCK_TOLERANCE: SignedDuration = SignedDuration::from_secs(2);
+
+/// A handle on the ledger. Clones share one connection.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    connection: Mutex<Connection>,
+    dir: PathBuf,
+    installation: String,
+}
+
+impl Ledger {
+    pub(crate) fn new(connection: Connection, dir: &Path, installation: String) -> Self {
+        let inner = Inner { connection: Mutex::new(connection), dir: dir.to_owned(), installation };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// The random name that this ledger got when it was made: part of every plan's digest.
+    pub fn installation(&self) -> &str {
+        &self.inner.installation
+    }
+
+    /// A number that changes when another process has written: cheap enough to ask every few milliseconds,
+    /// and only a hint. The rows are the truth.
+    pub fn changes(&self) -> Result<i64, LedgerError> {
+        Ok(self.connection().query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    }
+
+    /// The wall time of the newest entry, if there is one.
+    pub fn newest_utc(&self) -> Result<Option<Timestamp>, LedgerError> {
+        self.read(newest)
+    }
+
+    /// Refuses a wall clock that is more than two seconds behind the newest entry. Plans are not made and runs do
+    /// not begin on such a clock.
+    pub fn check_clock(&self, now: &Moment) -> Result<Result<(), ClockBehind>, LedgerError> {
+        self.read(|tx| clock_behind(tx, now)).map(|behind| behind.map_or(Ok(()), Err))
+    }
+
+    pub(crate) fn runs_dir(&self) -> PathBuf {
+        self.inner.dir.join("runs")
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Connection> {
+        // A panic while it was held rolled its transaction back: the connection itself is sound.
+        self.inner.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One transaction that writes; it happens as a whole or not at all. Always IMMEDIATE: a deferred one that
+    /// reads first is refused as soon as another process writes in between, whatever the busy timeout.
+    pub(crate) fn write<T, E: From<LedgerError>>(
+        &self,
+        now: &Moment,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.connection();
+        let tx = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(LedgerError::from)?;
+        let done = work(&tx)?;
+        let newest = now.utc.as_millisecond();
+        tx.execute("UPDATE clock SET newest_ms = max(coalesce(newest_ms, ?1), ?1)", [newest])
+            .map_err(LedgerError::from)?;
+        tx.commit().map_err(LedgerError::from)?;
+        Ok(done)
+    }
+
+    /// One transaction that only reads, so that all it reads is of one moment.
+    pub(crate) fn read<T, E: From<LedgerError>>(
+        &self,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut connection = self.connection();
+        let tx = connection.transaction().map_err(LedgerError::from)?;
+        work(&tx)
+    }
+}
+
+fn newest(tx: &Transaction<'_>) -> Result<Option<Timestamp>, LedgerError> {
+    let newest: Option<Option<i64>> =
+        tx.query_row("SELECT newest_ms FROM clock", [], |row| row.get(0)).optional()?;
+    let corrupt = LedgerError::Corrupt { what: "clock" };
+    match newest {
+        Some(Some(ms)) => Timestamp::from_millisecond(ms).map(Some).map_err(|_| corrupt),
+        Some(None) => Ok(None),
+        None => Err(corrupt),
+    }
+}
+
+pub(crate) fn clock_behind(tx: &Transaction<'_>, now: &Moment) -> Result<Option<ClockBehind>, LedgerError> {
+    let newest = newest(tx)?;
+    Ok(newest
+        .filter(|newest| newest.duration_since(now.utc) > CLOCK_TOLERANCE)
+        .map(|newest| ClockBehind { newest }))
+}
+
+/// The value as JSON, in the order of its fields.
+pub(crate) fn to_json(what: &'static str, value: &impl Serialize) -> Result<String, LedgerError> {
+    let unwritable = |source| LedgerError::Unwritable { what, source: NotCanonical::NotJson(source) };
+    serde_json::to_string(value).map_err(unwritable)
+}
+
+/// The value back from its JSON.
+pub(crate) fn from_json<T: DeserializeOwned>(what: &'static str, text: &str) -> Result<T, LedgerError> {
+    serde_json::from_str(text).map_err(|_| LedgerError::Corrupt { what })
+}
+
+/// SQLite's numbers are signed.
+pub(crate) fn to_sql(what: &'static str, number: u64) -> Result<i64, LedgerError> {
+    i64::try_from(number).map_err(|_| LedgerError::Corrupt { what })
+}
+
+pub(crate) fn from_sql(what: &'static str, number: i64) -> Result<u64, LedgerError> {
+    u64::try_from(number).map_err(|_| LedgerError::Corrupt { what })
+}
