@@ -1,1 +1,20 @@
 //! The only place that starts a process.
+//!
+//! Arguments without a shell, an environment of what is allowed and nothing else, a process group of its own,
+//! bounded time and output, SIGINT first. A time-out is an error, never a status that a caller could overlook.
+
+mod command;
+mod detached;
+mod error;
+mod find;
+mod output;
+mod run;
+
+pub use command::{AfterGrace, Command, Stdin};
+pub use detached::own_session;
+pub use error::ExecError;
+pub use find::find_program;
+pub use output::{Finished, Pid, Status};
+
+#[cfg(test)]
+mod tests;
