@@ -1,0 +1,16 @@
+//! The runbooks that ship, built in.
+
+macro_rules! ship {
+    ($($file:literal),* $(,)?) => { &[$(($file, include_str!(concat!("../", $file)))),*] };
+}
+
+/// Every runbook that ships, as (file name, text), such as `kubectl/drain_node.yaml`. The folder is the server's name.
+pub fn shipped() -> &'static [(&'static str, &'static str)] {
+    ship![
+        "kubectl/drain_node.yaml",
+        "kubectl/pod_logs.yaml",
+        "kubectl/restart_workload.yaml",
+        "kubectl/scale_workload.yaml",
+        "kubectl/workload_status.yaml",
+    ]
+}

@@ -1,0 +1,129 @@
+//! The files that ship, and the schema for editors.
+
+use super::*;
+use crate::{Verdict, shipped};
+
+fn ship(name: &str) -> Runbook {
+    let file = format!("kubectl/{name}.yaml");
+    let (_, text) = shipped().iter().find(|(known, _)| *known == file).unwrap();
+    match Runbook::parse(&file, text).unwrap().check(&fake_catalog(), digest()) {
+        Ok(runbook) => runbook,
+        Err(reports) => panic!("{}", reports.iter().map(Report::page).collect::<String>()),
+    }
+}
+
+#[test]
+fn every_file_that_ships_loads_under_its_own_name() {
+    for (file, text) in shipped() {
+        let name = file.strip_prefix("kubectl/").unwrap().strip_suffix(".yaml").unwrap();
+        let runbook = ship(name);
+        assert_eq!(runbook.name().as_str(), name);
+        assert_eq!(runbook.text(), *text);
+        assert!(runbook.description().len() < 2000 && !runbook.links().is_empty());
+        assert_eq!(runbook.reference().digest, digest());
+        let schema = runbook.input_schema();
+        jsonschema::draft202012::new(&schema).unwrap();
+        assert_eq!(schema["additionalProperties"], json!(false));
+    }
+}
+
+#[test]
+fn every_file_that_ships_fits_the_schema_for_editors() {
+    let schema = jsonschema::draft202012::new(&crate::schema()).unwrap();
+    for (file, text) in shipped() {
+        let value: Value = serde_saphyr::from_str(text).unwrap();
+        let errors: Vec<_> = schema.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(errors.is_empty(), "{file}: {errors:?}");
+    }
+    assert!(!schema.is_valid(&json!({"apiVersion": "runcord.dev/v1", "kind": "Runbook", "spek": {}})));
+}
+
+#[test]
+fn drain_node_from_arguments_to_steps_and_back() {
+    let runbook = ship("drain_node");
+    assert_eq!((runbook.effect(), runbook.tool_name()), (EffectKind::Mutating, "plan_drain_node".to_owned()));
+    let filled = runbook
+        .fill(&args(json!({"node": "ip-10-0-0-1.eu.internal", "batch": 2, "reason": "reboot"})))
+        .unwrap();
+    assert_eq!(runbook.headline(&filled), "drain node ip-10-0-0-1.eu.internal");
+    assert_eq!(runbook.limits().plan_ttl_ms, Some(900_000));
+    assert_eq!(runbook.concurrency(&filled).unwrap(), crate::Concurrency { key: "cluster".into(), max: 1 });
+    let steps = runbook.steps(&filled).unwrap();
+    assert_eq!(
+        Value::Object(steps[1].with.clone()),
+        json!({"node": "ip-10-0-0-1.eu.internal", "batch": 2, "timeout": "15m"})
+    );
+    let undo = runbook.undo_steps(&filled, &sample()).unwrap().unwrap();
+    assert_eq!((undo[0].id.as_str(), undo[0].action.as_str()), ("undo_1", "uncordon"));
+}
+
+#[test]
+fn drain_node_needs_two_other_nodes() {
+    let runbook = ship("drain_node");
+    let filled = runbook.fill(&args(json!({"node": "n1", "reason": "reboot"}))).unwrap();
+    let holds = |seen: &Value| -> Vec<bool> {
+        runbook.preconditions().iter().map(|check| check.evaluate(seen, &filled).held()).collect()
+    };
+    assert_eq!(holds(&sample()), [true, true, true, true]);
+    let mut seen = sample();
+    seen["nodes"][2]["ready"] = json!(false);
+    seen["pods_on_node"][0]["managed"] = json!(false);
+    seen["workloads"][0]["ready"] = json!(1);
+    assert_eq!(holds(&seen), [true, false, false, false]);
+    assert_eq!(holds(&json!({})), [false; 4], "nothing seen, nothing held");
+}
+
+#[test]
+fn scale_and_restart_go_back_to_what_was_seen() {
+    let of_web = |more: Value| {
+        let mut all =
+            args(json!({"kind": "Deployment", "namespace": "shop", "name": "web", "reason": "load"}));
+        all.extend(args(more));
+        all
+    };
+    let scale = ship("scale_workload");
+    let filled = scale.fill(&of_web(json!({"replicas": 9}))).unwrap();
+    assert_eq!(scale.headline(&filled), "scale Deployment shop/web to 9");
+    assert_eq!(scale.undo_steps(&filled, &sample()).unwrap().unwrap()[0].with["replicas"], json!(3));
+    assert!(
+        scale.undo_steps(&filled, &json!({"workload": {}})).unwrap().is_err(),
+        "nothing seen, no way back"
+    );
+
+    let restart = ship("restart_workload");
+    let filled = restart.fill(&of_web(json!({}))).unwrap();
+    let undo = restart.undo_steps(&filled, &sample()).unwrap().unwrap();
+    assert_eq!(undo[0].with["restarted_at"], sample()["workload"]["restarted_at"]);
+    assert_eq!(restart.scopes(&undo, &fake_catalog()).unwrap().namespaces, ["shop".to_owned()].into());
+}
+
+#[test]
+fn pod_logs_leaves_out_what_was_not_given_and_takes_no_reason() {
+    let logs = ship("pod_logs");
+    assert_eq!((logs.effect(), logs.tool_name()), (EffectKind::ReadOnly, "pod_logs".to_owned()));
+    let filled = logs
+        .fill(&args(json!({"namespace": "shop", "pod": "web-1", "contains": "--x ${params.pod}"})))
+        .unwrap();
+    assert_eq!(
+        Value::Object(logs.steps(&filled).unwrap()[0].with.clone()),
+        json!({"namespace": "shop", "pod": "web-1", "tail": 100, "contains": "--x ${params.pod}"}),
+        "a value is never read as a template"
+    );
+    assert_eq!(
+        logs.fill(&args(json!({"namespace": "a", "pod": "b", "reason": "x"}))).unwrap_err().param,
+        "reason"
+    );
+}
+
+#[test]
+fn what_cannot_be_evaluated_does_not_hold_and_shows_no_value() {
+    let runbook = load(GOOD).unwrap();
+    let filled = runbook.fill(&args(json!({"node": "n1", "reason": "x"}))).unwrap();
+    let seen = json!({"workloads": [{"ready": "EVIL", "minimum": 1}]});
+    let Verdict::NotHeld { message } = runbook.guard()[0].evaluate(&seen, &filled) else { panic!("held") };
+    assert_eq!(
+        message,
+        "a workload fell below its minimum (the check could not be evaluated: a type does not fit)"
+    );
+    assert_eq!(runbook.verify()[0].within_ms(), 120_000);
+}
