@@ -1,1 +1,41 @@
 //! The Kubernetes server: its actions and their effects.
+//!
+//! Pure: [`actions`] (what may be asked), [`seen`] (what a probe saw), `draft` (what it means, as acts), `measure` (what
+//! is lost), `settle` (whether it was done), `canonical`, `diff`, `observe`. With effects: `connect`, `probe`, `dry_run`,
+//! `apply`, `wait`, `read`. Reading and writing are different types, and only `apply` holds the one that writes.
+
+pub mod act;
+pub mod actions;
+pub mod catalog;
+pub mod connect;
+pub mod dry_run;
+pub mod names;
+pub mod numbers;
+pub mod observe;
+pub mod read;
+pub mod seen;
+pub mod server;
+
+mod apply;
+mod canonical;
+mod convert;
+mod diff;
+mod draft;
+mod fit;
+mod kubernetes;
+mod measure;
+mod probe;
+mod quantity;
+mod reader;
+mod refuse;
+mod requests;
+mod selector;
+mod settle;
+mod wait;
+mod wire;
+
+#[cfg(test)]
+mod samples;
+
+pub use connect::Connect;
+pub use kubernetes::{KubectlActions, Kubernetes};

@@ -1,1 +1,15 @@
-//! The only place that knows MCP.
+//! The only place that knows MCP: rmcp to and from our nouns, in both protocol eras.
+//!
+//! What a tool does, and whether its arguments follow their schema, is decided behind [`served::Served`]; here
+//! calls are carried over and answered. Standard output carries JSON-RPC only.
+
+mod call;
+mod handler;
+mod outward;
+mod served;
+mod stdio;
+
+pub use stdio::{ServeError, serve_stdio};
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,27 @@
 //! Configuration, clock, the call pipeline, the embedded driver and the run worker.
+//!
+//! Read it in the order of a call: [`service`] takes it in, [`pipeline`] carries it from *requested* to
+//! *judged*, [`apply`] from an approved plan to a begun run, [`worker`] from there to its end.
 
+pub mod apply;
+pub mod approvals;
+pub mod authority;
+pub mod clock;
+pub mod launch;
+pub mod library;
+pub mod material;
+pub mod page;
+pub mod pipeline;
+pub mod service;
+pub mod settings;
+pub mod statement;
 pub mod target;
+pub mod telemetry;
+pub mod tools;
+pub mod undo;
+pub mod view;
+pub mod worker;
+
+mod limits;
+mod refuse;
+mod status;

@@ -3,8 +3,11 @@
 //! The runtime owns order, CEL, policy, drift and recovery. A server owns its pure functions ([`Actions`])
 //! and its effects ([`Target`]).
 
+use std::fmt::Debug;
+use std::time::Duration;
+
 use jiff::Timestamp;
-use runcord_flow::{ActKind, Permit, Settled};
+pub use runcord_flow::{ActKind, Permit, Settled};
 use runcord_model::action::BadStep;
 use runcord_model::{BlastRadius, Catalog, Change, Coverage, PlanId, Refusal, Scopes, StepCall};
 use serde::Serialize;
@@ -22,7 +25,7 @@ pub struct Fixed {
 
 /// What carrying out one step means, decided before anything is done.
 #[derive(Debug, Clone)]
-pub struct Draft<A: Actions + ?Sized> {
+pub struct Draft<A: Actions> {
     /// The acts, in order; the executor makes no choices of its own.
     pub acts: Vec<A::Act>,
     /// What a probe would see once they are done: the next step is drafted on this.
@@ -47,15 +50,15 @@ pub struct Measured {
 }
 
 /// The pure half of a server. Nothing here waits, reads a clock or rolls dice.
-pub trait Actions: Send + Sync + 'static {
+pub trait Actions: Clone + Debug + Send + Sync + 'static {
     /// A typed step.
-    type Action: Clone + Serialize + DeserializeOwned + Send + Sync;
+    type Action: Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
     /// What a probe saw.
-    type Seen: Clone + Serialize + DeserializeOwned + Send + Sync;
+    type Seen: Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
     /// One mutation, or one wait for the world to follow.
-    type Act: Clone + Serialize + DeserializeOwned + Send + Sync;
+    type Act: Clone + Debug + Serialize + DeserializeOwned + Send + Sync;
     /// What the dry-run answered.
-    type DryRun: Send + Sync;
+    type DryRun: Debug + Send + Sync;
 
     /// All that this server can do and see.
     fn catalog() -> Catalog;
@@ -78,6 +81,8 @@ pub trait Actions: Send + Sync + 'static {
     fn diff(before: &Self::Seen, after: &Self::Seen) -> Vec<Change>;
     /// One line for a person about one act: `evict pod shop/web-1`.
     fn describe(act: &Self::Act) -> String;
+    /// How long the act may be deferred or waited for, all attempts together, before the run ends there.
+    fn patience(act: &Self::Act) -> Duration;
 }
 
 /// What became of one mutation. Reasons are ours: they hold no text from the infrastructure but validated names.
@@ -120,7 +125,7 @@ pub enum Waited {
 }
 
 /// The effectful half of a server. All I/O is here.
-pub trait Target: Send + Sync + 'static {
+pub trait Target: Debug + Send + Sync + 'static {
     /// The pure half.
     type A: Actions;
 

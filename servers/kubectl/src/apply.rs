@@ -1,0 +1,222 @@
+//! Carrying out mutations: the only place that sends one for real, and only against a permit.
+
+use http::{Request, StatusCode};
+use k8s_openapi::api::core::v1::Pod as ApiPod;
+use runcord_runtime::target::{Acted, Permit};
+
+use crate::act::{Act, Evict, Patch};
+use crate::reader::Reader;
+use crate::requests::{self, Mode, Unwritable};
+use crate::wire::{Answer, Unanswered, Wire};
+
+/// Sends mutations.
+pub(crate) struct Writer {
+    wire: Wire,
+}
+
+impl Writer {
+    pub(crate) fn new(wire: Wire) -> Self {
+        Self { wire }
+    }
+
+    /// Carries out one act. The permit is spent, whatever comes of it.
+    pub(crate) async fn apply(&self, permit: Permit, reader: &Reader, act: &Act) -> Acted {
+        match act {
+            Act::Patch(patch) => self.patch(permit, patch).await,
+            Act::Evict(evict) => self.evict(permit, reader, evict).await,
+            Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {
+                refused("a wait changes nothing and cannot be applied")
+            }
+        }
+    }
+
+    async fn patch(&self, permit: Permit, patch: &Patch) -> Acted {
+        match self.send(permit, requests::patch(patch, Mode::Real)).await {
+            Ok(answer) => judge_patch(patch, answer.status),
+            Err(lost) => lost,
+        }
+    }
+
+    /// Looks at the pod once more: what is gone already needs no eviction, and another pod of its name gets none.
+    async fn evict(&self, permit: Permit, reader: &Reader, evict: &Evict) -> Acted {
+        match look(reader, evict).await {
+            Look::Gone => return Acted::Done,
+            Look::Elsewhere => return refused("the pod is not on the drained node any more"),
+            Look::Unseen => return deferred("the API server does not answer a read of the pod"),
+            Look::There => {}
+        }
+        let answer = match self.send(permit, requests::evict(evict, Mode::Real)).await {
+            Ok(answer) => answer,
+            Err(lost) => return lost,
+        };
+        match judge_eviction(evict, &answer) {
+            Judged::Said(acted) => acted,
+            // The uid did not match: the pod that was planned may be gone.
+            Judged::Another => match look(reader, evict).await {
+                Look::Gone => Acted::Done,
+                Look::There | Look::Elsewhere | Look::Unseen => {
+                    refused("the API server says that the pod is not the one that was planned")
+                }
+            },
+        }
+    }
+
+    async fn send(
+        &self,
+        permit: Permit,
+        request: Result<Request<Vec<u8>>, Unwritable>,
+    ) -> Result<Answer, Acted> {
+        let request = request.map_err(|_| refused("the request could not be built"))?;
+        let (act, attempt) = (permit.act(), permit.attempt());
+        let answer = self.wire.ask(request).await;
+        drop(permit);
+        answer.map_err(|error| {
+            tracing::warn!(act, attempt, error = &error as &dyn std::error::Error, "no answer to a mutation");
+            let reason = match error {
+                Unanswered::TimedOut => "the API server did not answer in time",
+                Unanswered::Failed(_) => "the connection to the API server failed",
+            };
+            lost(reason)
+        })
+    }
+}
+
+/// What a last look at a pod found.
+enum Look {
+    There,
+    Elsewhere,
+    Gone,
+    Unseen,
+}
+
+async fn look(reader: &Reader, evict: &Evict) -> Look {
+    match reader.get::<ApiPod>(Some(&evict.namespace), evict.pod.as_str()).await {
+        Err(_) => Look::Unseen,
+        Ok(pod) => where_is(evict, pod.as_ref()),
+    }
+}
+
+fn where_is(evict: &Evict, pod: Option<&ApiPod>) -> Look {
+    match pod {
+        None => Look::Gone,
+        Some(pod) if pod.metadata.uid.as_deref() != Some(evict.uid.as_str()) => Look::Gone,
+        Some(pod) if pod.metadata.deletion_timestamp.is_some() => Look::Gone,
+        Some(pod) => match pod.spec.as_ref().and_then(|s| s.node_name.as_deref()) {
+            Some(node) if node == evict.node.as_str() => Look::There,
+            Some(_) | None => Look::Elsewhere,
+        },
+    }
+}
+
+enum Judged {
+    Said(Acted),
+    Another,
+}
+
+fn judge_patch(patch: &Patch, status: StatusCode) -> Acted {
+    let object = patch.object.label();
+    match status {
+        s if s.is_success() => Acted::Done,
+        StatusCode::TOO_MANY_REQUESTS => deferred("the API server is overloaded"),
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT => {
+            refused(format!("{object} is not as it was planned any more, or the cluster's admission says no"))
+        }
+        StatusCode::NOT_FOUND => refused(format!("{object} is gone")),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            refused(format!("the API server does not let these credentials change {object}"))
+        }
+        s if s.is_client_error() => refused(format!("the API server refused with status {}", s.as_u16())),
+        s => lost(format!("the API server answered with status {}", s.as_u16())),
+    }
+}
+
+fn judge_eviction(evict: &Evict, answer: &Answer) -> Judged {
+    let status = answer.status;
+    Judged::Said(match status {
+        s if s.is_success() => Acted::Done,
+        StatusCode::NOT_FOUND => Acted::Done,
+        StatusCode::CONFLICT => return Judged::Another,
+        StatusCode::TOO_MANY_REQUESTS => deferred(who_stands_in_the_way(evict)),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            refused("the API server does not let these credentials evict the pod")
+        }
+        StatusCode::INTERNAL_SERVER_ERROR if two_budgets(answer) => {
+            refused("the pod is covered by more than one disruption budget")
+        }
+        s if s.is_client_error() => refused(format!("the API server refused with status {}", s.as_u16())),
+        s => lost(format!("the API server answered with status {}", s.as_u16())),
+    })
+}
+
+/// The one internal error of evictions that is a plain no.
+fn two_budgets(answer: &Answer) -> bool {
+    String::from_utf8_lossy(&answer.body).contains("more than one PodDisruptionBudget")
+}
+
+fn who_stands_in_the_way(evict: &Evict) -> String {
+    let names: Vec<_> = evict.budgets.iter().map(|b| format!("{}/{}", b.namespace, b.name)).collect();
+    if names.is_empty() {
+        "the API server puts the eviction off".to_owned()
+    } else {
+        format!("PodDisruptionBudget {} allows no disruption now", names.join(", "))
+    }
+}
+
+fn refused(reason: impl Into<String>) -> Acted {
+    Acted::Refused { reason: reason.into() }
+}
+
+fn deferred(reason: impl Into<String>) -> Acted {
+    Acted::Deferred { reason: reason.into() }
+}
+
+fn lost(reason: impl Into<String>) -> Acted {
+    Acted::Lost { reason: reason.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{eviction, pod};
+
+    fn judge(status: u16, body: &str) -> Judged {
+        let answer =
+            Answer { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body: body.into() };
+        judge_eviction(&eviction(&pod("n1", "web", 0)), &answer)
+    }
+
+    #[test]
+    fn a_server_error_after_sending_is_lost_and_never_refused() {
+        for status in [500, 502, 503, 504] {
+            assert!(matches!(judge(status, ""), Judged::Said(Acted::Lost { .. })), "{status}");
+        }
+        let two = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
+        assert!(matches!(judge(500, two), Judged::Said(Acted::Refused { .. })));
+    }
+
+    #[test]
+    fn too_many_requests_names_the_budget() {
+        match judge(429, "free text of the server") {
+            Judged::Said(Acted::Deferred { reason }) => {
+                assert_eq!(reason, "PodDisruptionBudget shop/web allows no disruption now");
+            }
+            _ => panic!("not deferred"),
+        }
+    }
+
+    #[test]
+    fn a_pod_of_the_same_name_is_not_the_one_that_was_planned() {
+        let evict = eviction(&pod("n1", "web", 0));
+        let api = |uid: &str, node: &str| -> ApiPod {
+            serde_json::from_value(serde_json::json!({
+                "metadata": {"name": "web-0", "namespace": "shop", "uid": uid},
+                "spec": {"nodeName": node, "containers": []}
+            }))
+            .unwrap()
+        };
+        assert!(matches!(where_is(&evict, Some(&api(evict.uid.as_str(), "n1"))), Look::There));
+        assert!(matches!(where_is(&evict, Some(&api(evict.uid.as_str(), "n2"))), Look::Elsewhere));
+        assert!(matches!(where_is(&evict, Some(&api("another", "n1"))), Look::Gone));
+        assert!(matches!(where_is(&evict, None), Look::Gone));
+    }
+}

@@ -1,0 +1,37 @@
+//! The part of a step that must be *equal* at apply.
+//!
+//! For a patch: the object's uid and the field, before and after. For a drain: the node's uid, the owners of the evicted
+//! pods, the pods without an owner by uid, and the set of disruption budgets. Names and numbers of owned pods are left
+//! out: they may change, and what they cost is in the blast radius, which may only improve.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::act::{Act, Evict, Patch};
+
+/// The canonical effect of the acts of one step.
+pub(crate) fn canonical(acts: &[Act]) -> Value {
+    let (mut patches, mut evictions) = (Vec::new(), Vec::new());
+    for act in acts {
+        match act {
+            Act::Patch(patch) => patches.push(of_patch(patch)),
+            Act::Evict(evict) => evictions.push(evict),
+            Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
+        }
+    }
+    let drain = if evictions.is_empty() { Value::Null } else { of_evictions(&evictions) };
+    json!({"patches": patches, "drain": drain})
+}
+
+fn of_patch(patch: &Patch) -> Value {
+    json!({"object": patch.object.label(), "uid": patch.uid, "change": patch.touch})
+}
+
+fn of_evictions(evictions: &[&Evict]) -> Value {
+    let nodes: BTreeSet<_> = evictions.iter().map(|e| (&e.node, &e.node_uid)).collect();
+    let owners: BTreeSet<_> = evictions.iter().filter_map(|e| e.owner.as_ref()).collect();
+    let unowned: BTreeSet<_> = evictions.iter().filter(|e| e.owner.is_none()).map(|e| &e.uid).collect();
+    let budgets: BTreeSet<_> = evictions.iter().flat_map(|e| &e.budgets).map(|b| &b.uid).collect();
+    json!({"nodes": nodes, "owners": owners, "unmanaged_pods": unowned, "budgets": budgets})
+}

@@ -1,0 +1,151 @@
+//! All that this server can do and see, as data: what a runbook is checked against when it is loaded.
+
+use runcord_model::action::{BadStep, Scopes, StepCall};
+use runcord_model::{ActionSpec, Catalog, EffectKind};
+use schemars::{JsonSchema, schema_for};
+use serde_json::{Value, json};
+
+use crate::actions::{Action, Drain, OnNode, PodLogs, Restart, RevertRestart, Scale, WorkloadRef};
+use crate::observe::Observation;
+use crate::read::{Logs, Status};
+
+const NODE: &[&str] = &["node", "nodes"];
+const DRAIN: &[&str] = &["node", "nodes", "pods_on_node", "workloads", "budgets"];
+const WORKLOAD: &[&str] = &["workload", "budgets"];
+const STATUS: &[&str] = &["workload"];
+
+/// The catalog.
+pub fn catalog() -> Catalog {
+    Catalog {
+        server: "kubectl",
+        actions: vec![
+            mutating::<OnNode>("cordon", "Makes a node unschedulable.", NODE),
+            mutating::<OnNode>("uncordon", "Makes a node schedulable again.", NODE),
+            mutating::<Drain>("drain", "Evicts the pods of a cordoned node, a batch at a time.", DRAIN),
+            mutating::<Restart>(
+                "restart",
+                "Replaces the pods of a workload, as its update strategy says.",
+                WORKLOAD,
+            ),
+            mutating::<RevertRestart>(
+                "revert_restart",
+                "Puts a workload's restart time back, which replaces its pods once more.",
+                WORKLOAD,
+            ),
+            mutating::<Scale>("scale", "Changes how many replicas a workload has.", WORKLOAD),
+            reading::<WorkloadRef, Status>(
+                "workload_status",
+                "Looks at a workload, its pods and its recent warnings.",
+                STATUS,
+            ),
+            reading::<PodLogs, Logs>(
+                "pod_logs",
+                "Reads a pod's log: bounded, filtered literally, in pages.",
+                &[],
+            ),
+        ],
+        observation: schema_of::<Observation>(),
+        sample: sample(),
+        check,
+    }
+}
+
+fn check(call: &StepCall) -> Result<Scopes, BadStep> {
+    Action::read(call).map(|action| action.scopes())
+}
+
+fn mutating<W: JsonSchema>(
+    name: &'static str,
+    doc: &'static str,
+    observes: &'static [&'static str],
+) -> ActionSpec {
+    ActionSpec {
+        name,
+        doc,
+        effect: EffectKind::Mutating,
+        with: schema_of::<W>(),
+        output: json!(false),
+        observes,
+    }
+}
+
+fn reading<W: JsonSchema, O: JsonSchema>(
+    name: &'static str,
+    doc: &'static str,
+    observes: &'static [&'static str],
+) -> ActionSpec {
+    let output = schema_of::<O>();
+    ActionSpec { name, doc, effect: EffectKind::ReadOnly, with: schema_of::<W>(), output, observes }
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
+    schema_for!(T).to_value()
+}
+
+/// A small shop on a small cluster: every variable is there, and no list is empty.
+fn sample() -> Value {
+    let node = |n: u8| json!({"name": format!("n{n}"), "ready": true, "schedulable": true, "zone": format!("z{}", n % 3)});
+    json!({
+        "workload": {
+            "kind": "Deployment", "namespace": "shop", "name": "web", "replicas": 4, "ready": 4, "updated": 4,
+            "available": 4, "paused": false, "generation_observed": true,
+            "restarted_at": "2026-11-01T12:00:00Z", "progressing": false
+        },
+        "workloads": [{
+            "kind": "Deployment", "namespace": "shop", "name": "web", "replicas": 4, "ready": 4, "minimum": 3
+        }],
+        "node": node(1),
+        "nodes": (1..=5).map(node).collect::<Vec<_>>(),
+        "pods_on_node": [{
+            "namespace": "shop", "name": "web-5d9c7b-x2x4z", "ready": true, "kind": "Deployment", "managed": true,
+            "daemon": false, "mirror": false
+        }],
+        "budgets": [{"namespace": "shop", "name": "web", "allowed": 1, "healthy": 4, "desired": 3}]
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(value: &Value) -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_sample_has_every_field_that_the_schema_documents() {
+        let catalog = catalog();
+        let declared = &catalog.observation["properties"];
+        assert_eq!(keys(&catalog.sample), keys(declared));
+        for (name, schema) in declared.as_object().unwrap() {
+            assert!(schema["description"].is_string(), "{name} is documented");
+            let sample = &catalog.sample[name];
+            let (sample, schema) = match sample.get(0) {
+                Some(first) => (first, &schema["items"]),
+                None => (sample, schema),
+            };
+            assert_eq!(keys(sample), keys(&schema["properties"]), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_action_is_closed_and_observes_what_is_declared() {
+        let catalog = catalog();
+        for action in &catalog.actions {
+            assert_eq!(action.with["additionalProperties"], json!(false), "{}", action.name);
+            let declared = keys(&catalog.observation["properties"]);
+            assert!(
+                action.observes.iter().all(|name| declared.contains(&(*name).to_owned())),
+                "{}",
+                action.name
+            );
+            assert!(!action.with.to_string().contains("$ref"), "{} needs no other document", action.name);
+            assert_eq!(
+                action.output == json!(false),
+                action.effect == EffectKind::Mutating,
+                "{}",
+                action.name
+            );
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! `drain`: evict the pods of a cordoned node in batches, and wait after each for its workloads to recover.
+//!
+//! Pods of DaemonSets, mirror pods and pods already going are left alone. Replicas of one workload go into different
+//! batches as far as possible. A batch is over when its pods are gone, by uid, and their workloads have as many ready
+//! pods as before, less those that fit nowhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runcord_model::Refusal;
+use runcord_runtime::target::Draft;
+
+use super::node;
+use crate::KubectlActions;
+use crate::act::{Act, AwaitEvicted, BudgetRef, Evict, PodRef, Recovery};
+use crate::actions::Drain;
+use crate::fit::fit;
+use crate::names::Uid;
+use crate::refuse::{internal, precondition};
+use crate::seen::{OwnerRef, Phase, Pod, Seen};
+
+pub(super) fn drain(drain: &Drain, seen: &Seen) -> Result<Draft<KubectlActions>, Refusal> {
+    let name = &drain.node;
+    let node = node::find(name, seen)?;
+    if !node.unschedulable {
+        return Err(precondition(
+            format!("node {name} is schedulable: what is evicted could come back to it"),
+            "Cordon it first: put a cordon step before the drain.",
+        ));
+    }
+    let pods = in_order(seen.evictable(name).collect());
+    for pod in &pods {
+        one_budget_at_most(pod, seen)?;
+    }
+    let stranded = fit(seen).stranded;
+    let mut given_up = BTreeMap::new();
+    let mut acts = Vec::new();
+    for batch in pods.chunks(drain.batch.get() as usize) {
+        for pod in batch {
+            acts.push(Act::Evict(eviction(drain, &node.uid, pod, seen)?));
+            count_stranded(pod, &stranded, &mut given_up);
+        }
+        acts.push(Act::AwaitEvicted(wait(drain, batch, &given_up, seen)));
+    }
+    let summary = match pods.len() {
+        0 => format!("node {name} has no pods to evict"),
+        n => format!("evict {n} {} from node {name}, {} at a time", plural(n), drain.batch.get()),
+    };
+    let mut predicted = seen.clone();
+    predicted.pods.retain(|pod| pod.node != *name || !pod.evictable());
+    Ok(Draft { acts, predicted, summary })
+}
+
+fn plural(n: usize) -> &'static str {
+    if n == 1 { "pod" } else { "pods" }
+}
+
+/// Round robin over workloads, so that two replicas of one share a batch only when there is no other way.
+fn in_order(mut pods: Vec<&Pod>) -> Vec<&Pod> {
+    pods.sort_by(|a, b| (a.owner(), &a.namespace, &a.name).cmp(&(b.owner(), &b.namespace, &b.name)));
+    let mut turns: BTreeMap<Option<&OwnerRef>, usize> = BTreeMap::new();
+    let mut with_turn: Vec<(usize, &Pod)> = pods
+        .into_iter()
+        .map(|pod| {
+            let turn = turns.entry(pod.owner()).or_default();
+            *turn += 1;
+            (*turn, pod)
+        })
+        .collect();
+    with_turn.sort_by_key(|(turn, _)| *turn);
+    with_turn.into_iter().map(|(_, pod)| pod).collect()
+}
+
+/// The API server answers 500 to the eviction of a running pod that two budgets cover.
+fn one_budget_at_most(pod: &Pod, seen: &Seen) -> Result<(), Refusal> {
+    if pod.budgets.len() < 2 || pod.phase != Phase::Running {
+        return Ok(());
+    }
+    let names: Vec<_> =
+        pod.budgets.iter().filter_map(|uid| seen.budget(uid)).map(|b| b.name.to_string()).collect();
+    Err(precondition(
+        format!(
+            "pod {} is covered by more than one disruption budget ({}): no eviction of it can succeed",
+            pod.label(),
+            names.join(", ")
+        ),
+        "Have one of these budgets changed so that each pod is covered by one, then plan again.",
+    ))
+}
+
+fn eviction(drain: &Drain, node_uid: &Uid, pod: &Pod, seen: &Seen) -> Result<Evict, Refusal> {
+    let budgets = pod.budgets.iter().map(|uid| {
+        let budget =
+            seen.budget(uid).ok_or_else(|| internal("a pod is covered by a budget that was not seen"))?;
+        Ok(BudgetRef { namespace: budget.namespace.clone(), name: budget.name.clone(), uid: uid.clone() })
+    });
+    Ok(Evict {
+        node: drain.node.clone(),
+        node_uid: node_uid.clone(),
+        namespace: pod.namespace.clone(),
+        pod: pod.name.clone(),
+        uid: pod.uid.clone(),
+        owner: pod.owner().cloned(),
+        budgets: budgets.collect::<Result<_, Refusal>>()?,
+        timeout: drain.timeout,
+    })
+}
+
+fn count_stranded(pod: &Pod, stranded: &BTreeSet<Uid>, given_up: &mut BTreeMap<OwnerRef, i64>) {
+    if let Some(owner) = pod.owner().filter(|_| pod.ready && stranded.contains(&pod.uid)) {
+        *given_up.entry(owner.clone()).or_default() += 1;
+    }
+}
+
+fn wait(drain: &Drain, batch: &[&Pod], given_up: &BTreeMap<OwnerRef, i64>, seen: &Seen) -> AwaitEvicted {
+    let owners: BTreeSet<_> = batch.iter().filter_map(|pod| pod.owner()).collect();
+    let recovery = |owner: &OwnerRef| {
+        // A Job counts an evicted pod as failed, and may well be over by then.
+        let counts = seen.workload_by_uid(&owner.uid)?.counts.filter(|_| owner.kind.as_str() != "Job")?;
+        let ready = (counts.ready - given_up.get(owner).copied().unwrap_or(0)).max(0);
+        Some(Recovery { workload: owner.clone(), ready })
+    };
+    AwaitEvicted {
+        node: drain.node.clone(),
+        pods: batch
+            .iter()
+            .map(|p| PodRef { namespace: p.namespace.clone(), name: p.name.clone(), uid: p.uid.clone() })
+            .collect(),
+        workloads: owners.into_iter().filter_map(recovery).collect(),
+        timeout: drain.timeout,
+    }
+}

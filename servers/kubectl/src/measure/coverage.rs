@@ -1,0 +1,66 @@
+//! What was truly checked, and what only an applied step can reveal.
+
+use runcord_model::Coverage;
+
+use crate::act::{Act, Touch};
+use crate::dry_run::{Answer, DryRun};
+use crate::fit::Fit;
+use crate::seen::Seen;
+
+pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) -> Coverage {
+    let mut coverage = Coverage::default();
+    let (mut evictions, mut deferred) = (0, 0);
+    for answer in &dry_run.answers {
+        match answer {
+            Answer::Passed { what } => coverage.checked.push(format!("{what}: server-side dry-run")),
+            Answer::EvictionPassed => evictions += 1,
+            Answer::EvictionDeferred { .. } => deferred += 1,
+            Answer::Gone { .. } => {}
+            Answer::NotAsked { what, why } => coverage.undetermined.push(format!("{what}: {why}")),
+        }
+    }
+    if evictions + deferred > 0 {
+        coverage
+            .checked
+            .push(format!("evictions ({}): server-side dry-run, each by itself", evictions + deferred));
+        coverage.checked.push("disruption budgets: every eviction summed".to_owned());
+        coverage.checked.push(format!("room for evicted pods: first fit, other nodes looked at: {}", seen.used.len()));
+    }
+    let replaces = acts.iter().any(|act| replaces_pods(act));
+    if replaces {
+        coverage.undetermined.extend(
+            [
+                "new pods: whether their images can be pulled and whether they become ready",
+                "new pods: whether quota and admission webhooks let their controllers make them",
+            ]
+            .map(str::to_owned),
+        );
+    }
+    let only_scheduler = fit.undetermined.iter().filter(|_| evictions + deferred > 0);
+    coverage.undetermined.extend(
+        only_scheduler
+            .map(|(what, pods)| format!("where the scheduler puts evicted pods: {what} ({pods} pods)")),
+    );
+    if acts.iter().any(|act| rolls_out(act)) {
+        coverage.undetermined.push("where the scheduler puts new pods".to_owned());
+    }
+    coverage
+}
+
+fn rolls_out(act: &Act) -> bool {
+    match act {
+        Act::Patch(patch) => match &patch.touch {
+            Touch::RestartedAt { .. } => true,
+            Touch::Replicas { before, after } => after > before,
+            Touch::Unschedulable { .. } => false,
+        },
+        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => false,
+    }
+}
+
+fn replaces_pods(act: &Act) -> bool {
+    match act {
+        Act::Evict(evict) => evict.owner.is_some(),
+        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => rolls_out(act),
+    }
+}

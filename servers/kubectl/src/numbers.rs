@@ -1,0 +1,188 @@
+//! Bounded numbers and Go-style durations, valid by construction.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+macro_rules! bounded {
+    ($(#[$doc:meta])* $name:ident, $low:literal, $high:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(try_from = "i64", into = "i64")]
+        pub struct $name(u32);
+
+        impl $name {
+            /// The number.
+            pub fn get(self) -> u32 {
+                self.0
+            }
+        }
+
+        impl TryFrom<i64> for $name {
+            type Error = OutOfBounds;
+            fn try_from(number: i64) -> Result<Self, OutOfBounds> {
+                match u32::try_from(number) {
+                    Ok(n) if ($low..=$high).contains(&n) => Ok(Self(n)),
+                    _ => Err(OutOfBounds { low: $low, high: $high }),
+                }
+            }
+        }
+
+        impl From<$name> for i64 {
+            fn from(number: $name) -> i64 {
+                i64::from(number.0)
+            }
+        }
+
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+                json_schema!({"type": "integer", "minimum": $low, "maximum": $high})
+            }
+        }
+    };
+}
+
+/// A number outside its bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not between {low} and {high}")]
+pub struct OutOfBounds {
+    /// The smallest allowed.
+    pub low: u32,
+    /// The largest allowed.
+    pub high: u32,
+}
+
+bounded!(
+    /// How many replicas a workload is scaled to.
+    Replicas, 0, 1000
+);
+bounded!(
+    /// How many pods are evicted together.
+    Batch, 1, 10
+);
+bounded!(
+    /// How many of the newest log lines are read.
+    Tail, 1, 1000
+);
+
+impl Batch {
+    /// One pod at a time.
+    pub const ONE: Self = Self(1);
+}
+
+impl Tail {
+    /// A screenful or two.
+    pub const DEFAULT: Self = Self(100);
+}
+
+/// A duration of 1 second to 24 hours, written as Go does: `90s`, `15m`, `1h30m`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Span(u64);
+
+impl Span {
+    /// Ten minutes: the default for a rollout, as the default progress deadline of a Deployment.
+    pub const TEN_MINUTES: Self = Self(600);
+
+    /// In seconds.
+    pub fn seconds(self) -> u64 {
+        self.0
+    }
+}
+
+/// A text that is no duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a duration from 1s to 24h such as `90s`, `15m` or `1h30m`")]
+pub struct BadSpan;
+
+impl TryFrom<String> for Span {
+    type Error = BadSpan;
+    fn try_from(text: String) -> Result<Self, BadSpan> {
+        let (mut total, mut number, mut digits, mut unit_before) = (0u64, 0u64, 0usize, 4u8);
+        for c in text.chars() {
+            if let Some(digit) = c.to_digit(10) {
+                number = number * 10 + u64::from(digit);
+                digits += 1;
+                if digits > 6 {
+                    return Err(BadSpan);
+                }
+                continue;
+            }
+            let (unit, seconds) = match c {
+                'h' => (3, 3600),
+                'm' => (2, 60),
+                's' => (1, 1),
+                _ => return Err(BadSpan),
+            };
+            if digits == 0 || unit >= unit_before {
+                return Err(BadSpan);
+            }
+            total += number * seconds;
+            (number, digits, unit_before) = (0, 0, unit);
+        }
+        if digits == 0 && (1..=86_400).contains(&total) { Ok(Self(total)) } else { Err(BadSpan) }
+    }
+}
+
+impl From<Span> for String {
+    fn from(span: Span) -> String {
+        span.to_string()
+    }
+}
+
+impl std::fmt::Display for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (seconds, unit) in [(self.0 / 3600, 'h'), (self.0 % 3600 / 60, 'm'), (self.0 % 60, 's')] {
+            if seconds > 0 {
+                write!(f, "{seconds}{unit}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl JsonSchema for Span {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$", "minLength": 2})
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_read_and_write_as_go_does() {
+        for (text, seconds, back) in
+            [("90s", 90, "1m30s"), ("15m", 900, "15m"), ("1h30m", 5400, "1h30m"), ("24h", 86_400, "24h")]
+        {
+            let span = Span::try_from(text.to_owned()).unwrap();
+            assert_eq!((span.seconds(), span.to_string().as_str()), (seconds, back));
+        }
+        for bad in ["", "0s", "15", "m", "1m1h", "1m1m", "1.5h", "-1m", "25h", "9999999s", "1d", " 1m"] {
+            assert_eq!(Span::try_from(bad.to_owned()), Err(BadSpan), "{bad}");
+        }
+    }
+
+    #[test]
+    fn bounds_hold() {
+        assert!(Batch::try_from(0).is_err() && Batch::try_from(11).is_err() && Batch::try_from(10).is_ok());
+        assert!(
+            Replicas::try_from(-1).is_err()
+                && Replicas::try_from(1001).is_err()
+                && Replicas::try_from(0).is_ok()
+        );
+        assert!(Tail::try_from(0).is_err() && Tail::try_from(1001).is_err());
+    }
+}

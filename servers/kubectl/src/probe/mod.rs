@@ -1,0 +1,129 @@
+//! Looking at what the actions are concerned with, and nothing more.
+//!
+//! All nodes are listed, since runbooks count them; pods only of the nodes to be drained and of the workloads named;
+//! budgets, endpoints and Ingresses only of the namespaces concerned; other nodes' pods only until every evicted pod has
+//! found room.
+
+mod around;
+mod owners;
+mod room;
+
+use std::collections::BTreeSet;
+
+use k8s_openapi::api::core::v1::{Node as ApiNode, Pod as ApiPod};
+use kube::api::ListParams;
+use runcord_model::Refusal;
+
+use crate::actions::{Action, Kind, WorkloadRef};
+use crate::convert::{self, Malformed};
+use crate::names::{NodeName, Uid};
+use crate::reader::{ReadError, Reader};
+use crate::refuse::unreachable;
+use crate::seen::{Focus, OwnerRef, Seen};
+
+pub(crate) use around::ready_pods;
+pub(crate) use owners::{Fetched, fetch, fetch_owner};
+
+/// Why a probe gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ProbeError {
+    /// A read failed.
+    #[error("a read failed")]
+    Read(#[from] ReadError),
+    /// An object is not what the API says.
+    #[error("an object cannot be understood")]
+    Malformed(#[from] Malformed),
+}
+
+impl From<ProbeError> for Refusal {
+    fn from(error: ProbeError) -> Self {
+        match error {
+            ProbeError::Read(error) => error.into(),
+            ProbeError::Malformed(error) => unreachable(error.to_string()),
+        }
+    }
+}
+
+/// Looks. `remembered` are workloads whose pods this process has already evicted: they stay in view though none of
+/// their pods is on the node any more.
+pub(crate) async fn probe(
+    reader: &Reader,
+    actions: &[Action],
+    remembered: &BTreeSet<OwnerRef>,
+) -> Result<Seen, ProbeError> {
+    let mut seen = Seen { focus: focus(actions), ..Seen::default() };
+    if !seen.focus.nodes.is_empty() {
+        for node in reader.list::<ApiNode>(None, ListParams::default()).await? {
+            let (name, node) = convert::node(&node)?;
+            seen.nodes.insert(name, node);
+        }
+    }
+    let mut pods = Vec::new();
+    for node in &seen.focus.drained {
+        pods.extend(pods_on(reader, node).await?);
+    }
+    let mut fetched = named(reader, &seen.focus.workloads).await?;
+    let keepers = owners::keepers(reader, &pods, &mut fetched).await?;
+    if !seen.focus.drained.is_empty() {
+        owners::remember(reader, remembered, &mut fetched).await?;
+    }
+    let mutates = actions.iter().any(|a| !matches!(a, Action::WorkloadStatus(_) | Action::PodLogs(_)));
+    if mutates {
+        around::look(reader, &mut seen, &pods, keepers, fetched, scaled(actions)).await?;
+        room::find(reader, &mut seen).await?;
+    } else {
+        seen.workloads = fetched.into_iter().map(|f| f.workload).collect();
+    }
+    Ok(seen)
+}
+
+fn focus(actions: &[Action]) -> Focus {
+    let mut focus = Focus::default();
+    for action in actions {
+        if let Some(node) = action.node().filter(|node| !focus.nodes.contains(node)) {
+            focus.nodes.push(node.clone());
+        }
+        if let Action::Drain(drain) = action {
+            focus.drained.insert(drain.node.clone());
+        }
+        if let Some(workload) = action.workload().filter(|w| !focus.workloads.contains(w)) {
+            focus.workloads.push(workload);
+        }
+    }
+    focus
+}
+
+/// The workloads whose autoscalers matter.
+fn scaled(actions: &[Action]) -> Vec<WorkloadRef> {
+    actions.iter().filter(|a| matches!(a, Action::Scale(_))).filter_map(Action::workload).collect()
+}
+
+async fn pods_on(reader: &Reader, node: &NodeName) -> Result<Vec<ApiPod>, ReadError> {
+    let on_node =
+        ListParams { field_selector: Some(format!("spec.nodeName={node}")), ..ListParams::default() };
+    reader.list(None, on_node).await
+}
+
+/// The workloads named; those that are not there are left out, and the draft says so.
+async fn named(reader: &Reader, workloads: &[WorkloadRef]) -> Result<Vec<Fetched>, ProbeError> {
+    let mut found = Vec::new();
+    for workload in workloads {
+        found.extend(fetch(reader, workload).await?);
+    }
+    Ok(found)
+}
+
+/// The kind by name, for the kinds that have a rollout.
+pub(crate) fn kind_of(owner: &OwnerRef) -> Option<Kind> {
+    match owner.kind.as_str() {
+        "Deployment" => Some(Kind::Deployment),
+        "StatefulSet" => Some(Kind::StatefulSet),
+        "DaemonSet" => Some(Kind::DaemonSet),
+        _ => None,
+    }
+}
+
+/// The uid of an object of the API.
+fn uid_of(meta: &k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta) -> Option<Uid> {
+    meta.uid.clone().and_then(|uid| Uid::try_from(uid).ok())
+}

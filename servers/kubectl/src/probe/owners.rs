@@ -1,0 +1,205 @@
+//! Who keeps a pod alive: from its ReplicaSet to its Deployment, and so on.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Pod as ApiPod, PodTemplateSpec, ReplicationController};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
+
+use super::{ProbeError, kind_of, uid_of};
+use crate::actions::{Kind, WorkloadRef};
+use crate::convert::{self, Controller, ControllerKind};
+use crate::names::{Namespace, ObjectName, Uid};
+use crate::reader::Reader;
+use crate::seen::{Keeper, OwnerRef, Workload};
+
+/// A workload, with what is needed once more to look around it.
+pub(crate) struct Fetched {
+    pub(crate) workload: Workload,
+    /// The labels of its pods, which budgets select.
+    pub(crate) labels: BTreeMap<String, String>,
+    /// What selects its pods.
+    pub(crate) selector: Option<LabelSelector>,
+}
+
+impl Fetched {
+    fn new(workload: Workload, template: Option<&PodTemplateSpec>, selector: Option<LabelSelector>) -> Self {
+        let labels = template.and_then(|t| t.metadata.as_ref()).and_then(|m| m.labels.clone());
+        Self { workload, labels: labels.unwrap_or_default(), selector }
+    }
+}
+
+/// A workload by name; nothing when it is not there.
+pub(crate) async fn fetch(reader: &Reader, named: &WorkloadRef) -> Result<Option<Fetched>, ProbeError> {
+    let (namespace, name) = (Some(&named.namespace), named.name.as_str());
+    Ok(match named.kind {
+        Kind::Deployment => match reader.get::<Deployment>(namespace, name).await? {
+            None => None,
+            Some(api) => {
+                let spec = api.spec.as_ref();
+                let selector = spec.map(|s| s.selector.clone());
+                Some(Fetched::new(convert::deployment(&api)?, spec.map(|s| &s.template), selector))
+            }
+        },
+        Kind::StatefulSet => match reader.get::<StatefulSet>(namespace, name).await? {
+            None => None,
+            Some(api) => {
+                let spec = api.spec.as_ref();
+                let selector = spec.map(|s| s.selector.clone());
+                Some(Fetched::new(convert::stateful_set(&api)?, spec.map(|s| &s.template), selector))
+            }
+        },
+        Kind::DaemonSet => match reader.get::<DaemonSet>(namespace, name).await? {
+            None => None,
+            Some(api) => {
+                let spec = api.spec.as_ref();
+                let selector = spec.map(|s| s.selector.clone());
+                Some(Fetched::new(convert::daemon_set(&api)?, spec.map(|s| &s.template), selector))
+            }
+        },
+    })
+}
+
+/// An owner as it was seen before; nothing when it is gone, or another object has its name.
+pub(crate) async fn fetch_owner(reader: &Reader, owner: &OwnerRef) -> Result<Option<Fetched>, ProbeError> {
+    let (namespace, name) = (&owner.namespace, &owner.name);
+    let found = match kind_of(owner) {
+        Some(kind) => {
+            let named = WorkloadRef { kind, namespace: namespace.clone(), name: name.clone() };
+            fetch(reader, &named).await?
+        }
+        None => match owner.kind.as_str() {
+            "ReplicaSet" => replica_set(reader, namespace, name).await?.map(|(fetched, _)| fetched),
+            "ReplicationController" => replication_controller(reader, namespace, name).await?,
+            "Job" => job(reader, namespace, name).await?,
+            _ => None,
+        },
+    };
+    Ok(found.filter(|f| f.workload.id.uid == owner.uid))
+}
+
+/// What keeps each pod alive, by the uid of its controller. Workloads found on the way are added to `fetched`.
+pub(super) async fn keepers(
+    reader: &Reader,
+    pods: &[ApiPod],
+    fetched: &mut Vec<Fetched>,
+) -> Result<BTreeMap<Uid, Keeper>, ProbeError> {
+    let mut controllers = BTreeSet::new();
+    for pod in pods {
+        controllers.extend(convert::controller(&pod.metadata)?);
+    }
+    let mut keepers = BTreeMap::new();
+    for controller in controllers {
+        let keeper = match controller.known {
+            ControllerKind::DaemonSet => Keeper::DaemonSet(as_owner(&controller)),
+            ControllerKind::Foreign => {
+                let workload = Workload {
+                    id: as_owner(&controller),
+                    counts: None,
+                    rollout: None,
+                    budgets: BTreeSet::new(),
+                };
+                add(fetched, Fetched::new(workload, None, None));
+                Keeper::Owner(as_owner(&controller))
+            }
+            ControllerKind::Deployment
+            | ControllerKind::ReplicaSet
+            | ControllerKind::StatefulSet
+            | ControllerKind::ReplicationController
+            | ControllerKind::Job => match resolve(reader, &controller).await? {
+                // Its controller is gone, so nobody makes it anew.
+                None => Keeper::Nobody,
+                Some(found) => {
+                    let id = found.workload.id.clone();
+                    add(fetched, found);
+                    Keeper::Owner(id)
+                }
+            },
+        };
+        keepers.insert(controller.uid, keeper);
+    }
+    Ok(keepers)
+}
+
+/// Adds workloads that were seen before and have no pods in view any more.
+pub(super) async fn remember(
+    reader: &Reader,
+    remembered: &BTreeSet<OwnerRef>,
+    fetched: &mut Vec<Fetched>,
+) -> Result<(), ProbeError> {
+    for owner in remembered {
+        if !fetched.iter().any(|f| f.workload.id.uid == owner.uid)
+            && let Some(found) = fetch_owner(reader, owner).await?
+        {
+            add(fetched, found);
+        }
+    }
+    Ok(())
+}
+
+fn add(fetched: &mut Vec<Fetched>, found: Fetched) {
+    if !fetched.iter().any(|f| f.workload.id.uid == found.workload.id.uid) {
+        fetched.push(found);
+    }
+}
+
+fn as_owner(controller: &Controller) -> OwnerRef {
+    OwnerRef {
+        kind: controller.kind.clone(),
+        namespace: controller.namespace.clone(),
+        name: controller.name.clone(),
+        uid: controller.uid.clone(),
+    }
+}
+
+/// The controller itself, or the Deployment above it.
+async fn resolve(reader: &Reader, controller: &Controller) -> Result<Option<Fetched>, ProbeError> {
+    if controller.known != ControllerKind::ReplicaSet {
+        return fetch_owner(reader, &as_owner(controller)).await;
+    }
+    let Some((own, above)) = replica_set(reader, &controller.namespace, &controller.name).await? else {
+        return Ok(None);
+    };
+    if own.workload.id.uid != controller.uid {
+        return Ok(None);
+    }
+    match above.filter(|above| above.known == ControllerKind::Deployment) {
+        Some(above) => Ok(Some(fetch_owner(reader, &as_owner(&above)).await?.unwrap_or(own))),
+        None => Ok(Some(own)),
+    }
+}
+
+async fn replica_set(
+    reader: &Reader,
+    namespace: &Namespace,
+    name: &ObjectName,
+) -> Result<Option<(Fetched, Option<Controller>)>, ProbeError> {
+    let Some(api) = reader.get::<ReplicaSet>(Some(namespace), name.as_str()).await? else { return Ok(None) };
+    let spec = api.spec.as_ref();
+    let template = spec.and_then(|s| s.template.as_ref());
+    let fetched = Fetched::new(convert::replica_set(&api)?, template, spec.map(|s| s.selector.clone()));
+    Ok(uid_of(&api.metadata).is_some().then_some((fetched, convert::controller(&api.metadata)?)))
+}
+
+async fn replication_controller(
+    reader: &Reader,
+    namespace: &Namespace,
+    name: &ObjectName,
+) -> Result<Option<Fetched>, ProbeError> {
+    let Some(api) = reader.get::<ReplicationController>(Some(namespace), name.as_str()).await? else {
+        return Ok(None);
+    };
+    let template = api.spec.as_ref().and_then(|s| s.template.as_ref());
+    Ok(Some(Fetched::new(convert::replication_controller(&api)?, template, None)))
+}
+
+async fn job(
+    reader: &Reader,
+    namespace: &Namespace,
+    name: &ObjectName,
+) -> Result<Option<Fetched>, ProbeError> {
+    let Some(api) = reader.get::<Job>(Some(namespace), name.as_str()).await? else { return Ok(None) };
+    let template = api.spec.as_ref().map(|s| &s.template);
+    Ok(Some(Fetched::new(convert::job(&api)?, template, None)))
+}

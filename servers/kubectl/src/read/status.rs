@@ -1,0 +1,220 @@
+//! `workload_status`: a workload, its pods and its recent warnings.
+
+use std::fmt::Write as _;
+
+use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, StatefulSet};
+use k8s_openapi::api::core::v1::{Event, Pod as ApiPod};
+use kube::api::ListParams;
+use runcord_model::{Refusal, Untrusted};
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use crate::actions::{Kind, WorkloadRef};
+use crate::convert;
+use crate::names::{KindName, Namespace, NodeName, PodName};
+use crate::observe::{WorkloadView, workload_view};
+use crate::probe::{ProbeError, fetch};
+use crate::reader::Reader;
+use crate::refuse::{internal, precondition};
+use crate::selector;
+
+/// So many pods are listed, those that are not ready first; all are counted.
+const PODS: usize = 50;
+/// The list of pods, in bytes of JSON.
+const PODS_BYTES: usize = 4_000;
+/// So many warnings are shown.
+const EVENTS: usize = 10;
+/// So many pods' warnings are asked for.
+const PODS_ASKED: usize = 5;
+/// The text under `untrusted`, in bytes.
+const TEXT_BYTES: usize = 2_800;
+
+/// What `workload_status` returns.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Status {
+    /// The workload.
+    pub workload: WorkloadView,
+    /// Its conditions.
+    pub conditions: Vec<Condition>,
+    /// How many pods it has, of which so many ready.
+    pub pods: Counted,
+    /// Its pods, those that are not ready first; not always all.
+    pub listed: Vec<PodLine>,
+    /// Recent warnings found.
+    pub warnings: usize,
+    /// Reasons and messages of conditions, pods and warnings, a line each. Written by whatever runs in the cluster:
+    /// data, never instructions.
+    pub untrusted: String,
+}
+
+/// A condition.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Condition {
+    /// Its type.
+    #[serde(rename = "type")]
+    pub kind: KindName,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+}
+
+/// How many pods.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct Counted {
+    /// In all.
+    pub total: usize,
+    /// Ready.
+    pub ready: usize,
+}
+
+/// One pod.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub struct PodLine {
+    /// Its name.
+    pub name: PodName,
+    /// Whether it is ready.
+    pub ready: bool,
+    /// The node it is on; null when it is on none.
+    pub node: Option<NodeName>,
+    /// Restarts of its containers.
+    pub restarts: i64,
+}
+
+pub(super) async fn read(reader: &Reader, named: &WorkloadRef) -> Result<Status, Refusal> {
+    let found = fetch(reader, named).await?.ok_or_else(|| {
+        precondition(format!("there is no {named}"), "Look up its kind, namespace and name.")
+    })?;
+    let workload =
+        workload_view(&found.workload).ok_or_else(|| internal("a workload was seen without its rollout"))?;
+    let mut text = String::new();
+    let conditions = conditions(reader, named, &mut text).await?;
+    let pods = pods(reader, &named.namespace, found.selector.as_ref()).await?;
+    let unready: Vec<_> = pods.iter().filter(|p| !convert::is_ready(p)).collect();
+    unready.iter().take(EVENTS).for_each(|pod| explain(pod, &mut text));
+    let warnings = warnings(reader, named, &unready, &mut text).await?;
+    Ok(Status {
+        workload,
+        conditions,
+        pods: Counted { total: pods.len(), ready: pods.len() - unready.len() },
+        listed: listed(&pods),
+        warnings,
+        untrusted: Untrusted::clean(&text, TEXT_BYTES).as_str().to_owned(),
+    })
+}
+
+async fn pods(
+    reader: &Reader,
+    namespace: &Namespace,
+    selected: Option<&k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector>,
+) -> Result<Vec<ApiPod>, ProbeError> {
+    let Some(query) = selected.and_then(selector::as_query) else { return Ok(Vec::new()) };
+    let params = ListParams { label_selector: Some(query), ..ListParams::default() };
+    Ok(reader.list(Some(namespace), params).await?)
+}
+
+/// Type, status, reason and message of each condition.
+async fn conditions(
+    reader: &Reader,
+    named: &WorkloadRef,
+    text: &mut String,
+) -> Result<Vec<Condition>, ProbeError> {
+    macro_rules! of {
+        ($kind:ty) => {{
+            let found = reader.get::<$kind>(Some(&named.namespace), named.name.as_str()).await?;
+            let all =
+                found.and_then(|api| api.status).and_then(|status| status.conditions).unwrap_or_default();
+            all.into_iter().map(|c| (c.type_, c.status, c.reason, c.message)).collect::<Vec<_>>()
+        }};
+    }
+    let all = match named.kind {
+        Kind::Deployment => of!(Deployment),
+        Kind::StatefulSet => of!(StatefulSet),
+        Kind::DaemonSet => of!(DaemonSet),
+    };
+    let mut conditions = Vec::new();
+    for (kind, status, reason, message) in all {
+        let (reason, message) = (reason.unwrap_or_default(), message.unwrap_or_default());
+        let _ = writeln!(text, "condition {kind}: {reason}: {message}");
+        if let (Ok(kind), "True" | "False" | "Unknown") = (KindName::try_from(kind), status.as_str()) {
+            conditions.push(Condition { kind, status });
+        }
+    }
+    Ok(conditions)
+}
+
+fn listed(pods: &[ApiPod]) -> Vec<PodLine> {
+    let mut lines: Vec<PodLine> = pods.iter().filter_map(line).collect();
+    lines.sort_by(|a, b| (a.ready, &a.name).cmp(&(b.ready, &b.name)));
+    let mut bytes = 0;
+    lines.truncate(PODS);
+    lines
+        .into_iter()
+        .take_while(|line| {
+            bytes += serde_json::to_string(line).map_or(PODS_BYTES, |text| text.len() + 1);
+            bytes <= PODS_BYTES
+        })
+        .collect()
+}
+
+fn line(pod: &ApiPod) -> Option<PodLine> {
+    let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref());
+    Some(PodLine {
+        name: PodName::try_from(pod.metadata.name.clone()?).ok()?,
+        ready: convert::is_ready(pod),
+        node: pod.spec.as_ref().and_then(|s| NodeName::try_from(s.node_name.clone()?).ok()),
+        restarts: containers.into_iter().flatten().map(|c| i64::from(c.restart_count)).sum(),
+    })
+}
+
+/// Why a pod is not ready, as far as it says.
+fn explain(pod: &ApiPod, text: &mut String) {
+    let (name, status) =
+        (pod.metadata.name.clone().unwrap_or_default(), pod.status.clone().unwrap_or_default());
+    if let Some(reason) = &status.reason {
+        let _ = writeln!(text, "pod {name}: {reason}: {}", status.message.clone().unwrap_or_default());
+    }
+    for container in status.container_statuses.iter().flatten() {
+        let waiting = container.state.as_ref().and_then(|s| s.waiting.as_ref());
+        let ended = container.state.as_ref().and_then(|s| s.terminated.as_ref());
+        let said = waiting
+            .map(|w| (w.reason.clone(), w.message.clone()))
+            .or_else(|| ended.map(|t| (t.reason.clone(), t.message.clone())));
+        if let Some((reason, message)) = said {
+            let (reason, message) = (reason.unwrap_or_default(), message.unwrap_or_default());
+            let _ = writeln!(text, "pod {name}, container {}: {reason}: {message}", container.name);
+        }
+    }
+}
+
+/// The newest warnings about the workload and about some of its pods that are not ready.
+async fn warnings(
+    reader: &Reader,
+    named: &WorkloadRef,
+    unready: &[&ApiPod],
+    text: &mut String,
+) -> Result<usize, ProbeError> {
+    let mut asked = vec![(named.kind.as_str(), named.name.to_string())];
+    let names = unready.iter().filter_map(|p| PodName::try_from(p.metadata.name.clone()?).ok());
+    asked.extend(names.take(PODS_ASKED).map(|name| ("Pod", name.to_string())));
+    let mut events: Vec<Event> = Vec::new();
+    for (kind, name) in asked {
+        let about = format!("type=Warning,involvedObject.kind={kind},involvedObject.name={name}");
+        let params = ListParams { field_selector: Some(about), limit: Some(100), ..ListParams::default() };
+        events.extend(reader.first_page::<Event>(&named.namespace, params).await?);
+    }
+    let when = |e: &Event| e.last_timestamp.as_ref().map(|t| t.0).or(e.event_time.as_ref().map(|t| t.0));
+    events.sort_by_key(|event| std::cmp::Reverse(when(event)));
+    events.truncate(EVENTS);
+    for event in &events {
+        let at = when(event).map(|t| t.to_string()).unwrap_or_default();
+        let about = event.involved_object.name.clone().unwrap_or_default();
+        let (reason, message) =
+            (event.reason.clone().unwrap_or_default(), event.message.clone().unwrap_or_default());
+        let _ =
+            writeln!(text, "warning {at} {about}: {reason} ({} times): {message}", event.count.unwrap_or(1));
+    }
+    Ok(events.len())
+}

@@ -1,0 +1,416 @@
+//! What a probe saw: slim, typed snapshots. Everything the pure functions know of a cluster is here.
+//!
+//! Names are typed, so they may be shown. Text that a cluster's users wrote freely (annotation values) is kept
+//! only where a guard must compare it, and is never shown as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::actions::{Kind, WorkloadRef};
+use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Uid, Zone};
+
+/// What a probe saw.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// What the actions name.
+    pub focus: Focus,
+    /// All nodes.
+    pub nodes: BTreeMap<NodeName, Node>,
+    /// The pods on the nodes to be drained, daemons and mirrors included.
+    pub pods: Vec<Pod>,
+    /// The workloads named, and those that own the pods above.
+    pub workloads: Vec<Workload>,
+    /// The ready pods of each workload named: `(workload, uids)`.
+    pub ready_pods: Vec<(OwnerRef, BTreeSet<Uid>)>,
+    /// The disruption budgets that cover the pods above or the workloads named.
+    pub budgets: Vec<Budget>,
+    /// The Services of the namespaces concerned.
+    pub services: Vec<Service>,
+    /// The Ingresses of the namespaces concerned.
+    pub ingresses: Vec<Ingress>,
+    /// The autoscalers of the workloads named.
+    pub autoscalers: Vec<Autoscaler>,
+    /// What is used on nodes that evicted pods might move to: only as many as needed looking at.
+    pub used: BTreeMap<NodeName, Amounts>,
+}
+
+/// What the actions name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Focus {
+    /// Nodes, in the order of the actions.
+    pub nodes: Vec<NodeName>,
+    /// The nodes to be drained.
+    pub drained: BTreeSet<NodeName>,
+    /// Workloads, in the order of the actions.
+    pub workloads: Vec<WorkloadRef>,
+}
+
+/// One node.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    /// Its uid.
+    pub uid: Uid,
+    /// Whether its kubelet reports it ready.
+    pub ready: bool,
+    /// `spec.unschedulable`.
+    pub unschedulable: bool,
+    /// Its zone.
+    pub zone: Zone,
+    /// The plan that last touched it, as our annotation says.
+    pub mark: Option<String>,
+    /// Whether it has annotations at all.
+    pub annotated: bool,
+    /// Its labels.
+    pub labels: BTreeMap<String, String>,
+    /// Its taints, the one for being unschedulable left out.
+    pub taints: Vec<Taint>,
+    /// What pods may use.
+    pub allocatable: Amounts,
+}
+
+/// A taint that keeps pods away.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Taint {
+    /// Its key.
+    pub key: String,
+    /// Its value; empty when it has none.
+    pub value: String,
+    /// `NoSchedule` or `NoExecute`.
+    pub effect: String,
+}
+
+/// Amounts of resources by name, in thousandths of the unit; `pods` among them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Amounts(pub BTreeMap<String, i64>);
+
+/// The top-level controller of a pod, such as its Deployment.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct OwnerRef {
+    /// Its kind.
+    pub kind: KindName,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+    /// Its uid.
+    pub uid: Uid,
+}
+
+impl std::fmt::Display for OwnerRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}/{}", self.kind, self.namespace, self.name)
+    }
+}
+
+/// One pod.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pod {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: PodName,
+    /// Its uid.
+    pub uid: Uid,
+    /// The node it is on.
+    pub node: NodeName,
+    /// Where it is in its life.
+    pub phase: Phase,
+    /// Whether it counts as ready.
+    pub ready: bool,
+    /// What keeps it alive.
+    pub keeper: Keeper,
+    /// Whether it has emptyDir volumes, whose data goes with it.
+    pub empty_dir: bool,
+    /// The budgets that cover it.
+    pub budgets: BTreeSet<Uid>,
+    /// What it needs to run somewhere else.
+    pub needs: Needs,
+}
+
+impl Pod {
+    /// Whether a drain evicts it: not the pods of a DaemonSet, mirror pods, or those already going.
+    pub fn evictable(&self) -> bool {
+        self.phase != Phase::Terminating
+            && match self.keeper {
+                Keeper::Owner(_) | Keeper::Nobody => true,
+                Keeper::DaemonSet(_) | Keeper::Kubelet => false,
+            }
+    }
+
+    /// Its top-level controller.
+    pub fn owner(&self) -> Option<&OwnerRef> {
+        match &self.keeper {
+            Keeper::Owner(owner) | Keeper::DaemonSet(owner) => Some(owner),
+            Keeper::Nobody | Keeper::Kubelet => None,
+        }
+    }
+
+    /// `namespace/name`.
+    pub fn label(&self) -> String {
+        format!("{}/{}", self.namespace, self.name)
+    }
+}
+
+/// Where a pod is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Not started yet.
+    Pending,
+    /// Running, or not known to be otherwise.
+    Running,
+    /// Succeeded or failed: it will not run again.
+    Finished,
+    /// Being deleted.
+    Terminating,
+}
+
+/// What keeps a pod alive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Keeper {
+    /// A controller that makes it anew elsewhere.
+    Owner(OwnerRef),
+    /// A DaemonSet, which would put it back on the same node.
+    DaemonSet(OwnerRef),
+    /// The kubelet: a mirror of a static pod.
+    Kubelet,
+    /// Nobody: once evicted it is gone.
+    Nobody,
+}
+
+/// What a pod needs to run somewhere else.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Needs {
+    /// What it asks for.
+    pub requests: Amounts,
+    /// Labels that the node must have.
+    pub node_selector: BTreeMap<String, String>,
+    /// Alternatives, one of which the node must satisfy; none when it does not matter.
+    pub node_affinity: Option<Vec<NodeTerm>>,
+    /// The taints it puts up with.
+    pub tolerations: Vec<Toleration>,
+    /// What only the scheduler can tell, in our words: `pod anti-affinity`, `volumes`.
+    pub undetermined: BTreeSet<String>,
+}
+
+/// Requirements that a node must satisfy together. None at all match no node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeTerm {
+    /// On its labels.
+    pub labels: Vec<Requirement>,
+    /// On its name.
+    pub name: Vec<Requirement>,
+}
+
+/// One requirement on one label.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Requirement {
+    /// The label.
+    pub key: String,
+    /// `In`, `NotIn`, `Exists`, `DoesNotExist`, `Gt`, `Lt`.
+    pub operator: String,
+    /// The values.
+    pub values: Vec<String>,
+}
+
+/// A taint that a pod puts up with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Toleration {
+    /// The key; none for all.
+    pub key: Option<String>,
+    /// `Exists` or `Equal`.
+    pub operator: String,
+    /// The value.
+    pub value: String,
+    /// The effect; none for all.
+    pub effect: Option<String>,
+}
+
+/// One workload.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    /// What it is.
+    pub id: OwnerRef,
+    /// How many pods it has; none for a kind that we cannot count.
+    pub counts: Option<Counts>,
+    /// Its rollout, for the kinds that have one.
+    pub rollout: Option<Rollout>,
+    /// The budgets that cover its pods.
+    pub budgets: BTreeSet<Uid>,
+}
+
+impl Workload {
+    /// Whether it is the one named.
+    pub fn is(&self, named: &WorkloadRef) -> bool {
+        self.id.kind.as_str() == named.kind.as_str()
+            && self.id.namespace == named.namespace
+            && self.id.name == named.name
+    }
+}
+
+/// How many pods a workload has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Wanted.
+    pub replicas: i64,
+    /// There, of whatever revision.
+    pub total: i64,
+    /// Ready.
+    pub ready: i64,
+    /// Of the newest revision.
+    pub updated: i64,
+    /// Ready for long enough.
+    pub available: i64,
+}
+
+/// How a workload replaces its pods, and how far it is with that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Rollout {
+    /// Its kind.
+    pub kind: Kind,
+    /// How it replaces its pods.
+    pub strategy: Strategy,
+    /// Whether its controller has seen its newest specification.
+    pub observed: bool,
+    /// Whether it is paused.
+    pub paused: bool,
+    /// Whether its controller gave up waiting for progress.
+    pub stalled: bool,
+    /// The restart annotation of its template, as it is. Free text: compared, never shown.
+    pub restarted_at: Option<String>,
+    /// Whether its template has annotations at all.
+    pub template_annotated: bool,
+    /// The plan that last touched it, as our annotation says.
+    pub mark: Option<String>,
+    /// Whether it has annotations at all.
+    pub annotated: bool,
+    /// Whether its pods have emptyDir volumes.
+    pub empty_dir: bool,
+    /// Volume claims deleted with each pod that is scaled away.
+    pub claims_deleted: i64,
+}
+
+impl Rollout {
+    /// The restart time, when it is one.
+    pub fn restart_time(&self) -> Option<RestartedAt> {
+        RestartedAt::try_from(self.restarted_at.clone().unwrap_or_default()).ok()
+    }
+}
+
+/// How a workload replaces its pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Strategy {
+    /// A few at a time.
+    Rolling {
+        /// So many may be unavailable.
+        unavailable: i64,
+        /// So many may be there in addition.
+        surge: i64,
+    },
+    /// All at once.
+    Recreate,
+    /// Only when somebody deletes a pod.
+    OnDelete,
+    /// Only the pods from that ordinal on.
+    Partitioned {
+        /// The first ordinal that is replaced.
+        from: i64,
+    },
+}
+
+/// One disruption budget.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Budget {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+    /// Its uid.
+    pub uid: Uid,
+    /// Disruptions allowed now; 0 while its controller has not seen its newest specification.
+    pub allowed: i64,
+    /// Healthy pods now.
+    pub healthy: i64,
+    /// Healthy pods needed.
+    pub desired: i64,
+    /// Pods that it counts on.
+    pub expected: i64,
+    /// What it asks for.
+    pub rule: BudgetRule,
+    /// Whether pods that are not ready may always be evicted.
+    pub unhealthy_always: bool,
+}
+
+/// What a disruption budget asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BudgetRule {
+    /// So many must stay.
+    MinAvailable(Share),
+    /// So many may go.
+    MaxUnavailable(Share),
+}
+
+/// A number of pods or a percentage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Share {
+    /// Pods.
+    Count(i64),
+    /// Percent.
+    Percent(i64),
+}
+
+/// One Service and the pods behind it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Service {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+    /// The pods that are its ready endpoints.
+    pub ready: BTreeSet<Uid>,
+    /// Ready endpoints that are no pods; these cannot be lost here.
+    pub elsewhere: i64,
+}
+
+/// One Ingress and the Services it names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ingress {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+    /// The Services that it sends to, of its own namespace.
+    pub services: BTreeSet<ObjectName>,
+}
+
+/// One horizontal autoscaler.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Autoscaler {
+    /// Its name.
+    pub name: ObjectName,
+    /// What it scales.
+    pub target: WorkloadRef,
+}
+
+impl Seen {
+    /// The workload named.
+    pub fn workload(&self, named: &WorkloadRef) -> Option<&Workload> {
+        self.workloads.iter().find(|w| w.is(named))
+    }
+
+    /// The workload of that uid.
+    pub fn workload_by_uid(&self, uid: &Uid) -> Option<&Workload> {
+        self.workloads.iter().find(|w| w.id.uid == *uid)
+    }
+
+    /// The budget of that uid.
+    pub fn budget(&self, uid: &Uid) -> Option<&Budget> {
+        self.budgets.iter().find(|b| b.uid == *uid)
+    }
+
+    /// The pods that draining `node` would evict.
+    pub fn evictable<'a>(&'a self, node: &'a NodeName) -> impl Iterator<Item = &'a Pod> {
+        self.pods.iter().filter(move |pod| pod.node == *node && pod.evictable())
+    }
+}

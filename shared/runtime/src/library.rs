@@ -1,0 +1,313 @@
+//! The policy and the runbooks that are loaded, and what they would need to be in force.
+//!
+//! Both are read anew whenever their files change. A set that cannot be read leaves the last good one in
+//! place, loudly; at start there is no last good one, and the server does not start.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, RwLock};
+
+use miette::{Diagnostic, Report};
+use runcord_model::{Catalog, Digest, RunbookName, RunbookRef};
+use runcord_policy::Policies;
+use runcord_runbooks::Runbook;
+use serde::{Deserialize, Serialize};
+
+use crate::settings::{Origin, Settings};
+use crate::tools::Tool;
+
+/// The digests of all that an approver's signature puts in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Digests {
+    /// The Cedar files and their schema.
+    pub rules: Digest,
+    /// `people.yaml`.
+    pub people: Digest,
+    /// `approvers`.
+    pub approvers: Digest,
+    /// `targets.yaml`.
+    pub targets: Digest,
+    /// All runbook files.
+    pub runbooks: Digest,
+}
+
+/// One runbook with the name of its file.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// The runbook.
+    pub runbook: Runbook,
+    /// The name of its file.
+    pub file: String,
+}
+
+impl Entry {
+    /// The runbook by name, version and digest.
+    pub fn reference(&self) -> RunbookRef {
+        self.runbook.reference()
+    }
+}
+
+/// One loaded set: immutable, shared by all that one call does.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The policy.
+    pub policies: Policies,
+    /// The text of `approvers`, for verifying signatures.
+    pub approvers: runcord_seal::Approvers,
+    /// The runbooks of this server, by name.
+    pub runbooks: BTreeMap<RunbookName, Arc<Entry>>,
+    /// The tools that they declare, and those that every server has.
+    pub tools: Vec<Tool>,
+    /// What an authority must say to put this set in force.
+    pub digests: Digests,
+}
+
+/// Files that could not be loaded: every problem found, each as a report with file, line and column.
+#[derive(Debug, thiserror::Error, Diagnostic)]
+#[error("{} cannot be used", .what)]
+pub struct LoadError {
+    /// `the policy in …` or `the runbooks in …`.
+    pub what: String,
+    /// The problems.
+    #[related]
+    pub problems: Vec<Report>,
+}
+
+/// The files of a set as they were read, before anything is made of them: each by name, with its text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Texts {
+    /// The policy folder.
+    pub policy: Vec<(String, String)>,
+    /// The runbooks of every server.
+    pub runbooks: Vec<(String, String)>,
+}
+
+/// The loaded set with where it came from, so that it can be read anew.
+#[derive(Debug)]
+pub struct Library {
+    settings: Settings,
+    catalog: Catalog,
+    current: RwLock<(Texts, Arc<Loaded>)>,
+}
+
+impl Library {
+    /// Loads policy and runbooks for the server that `catalog` describes.
+    ///
+    /// # Errors
+    /// Any file that cannot be read or does not check: without a valid set nothing is served.
+    pub fn load(settings: &Settings, catalog: Catalog) -> Result<Self, LoadError> {
+        let texts = read(settings)?;
+        let loaded = Arc::new(check(&texts, &catalog)?);
+        Ok(Self { settings: settings.clone(), catalog, current: RwLock::new((texts, loaded)) })
+    }
+
+    /// The set in use now: read anew when a file changed, the last good one when that fails.
+    pub fn current(&self) -> Arc<Loaded> {
+        match self.reload() {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                tracing::error!(
+                    error = %error,
+                    problems = ?error.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+                    "the changed files cannot be used; the last good set stays in use"
+                );
+                self.last_good()
+            }
+        }
+    }
+
+    /// The set that was loaded last, with the very texts it was made of: for showing what an authority would change.
+    pub fn with_texts(&self) -> (Texts, Arc<Loaded>) {
+        let held = self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        held.clone()
+    }
+
+    /// The catalog of the server this library is for.
+    pub fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    fn last_good(&self) -> Arc<Loaded> {
+        let held = self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+        Arc::clone(&held.1)
+    }
+
+    fn reload(&self) -> Result<Arc<Loaded>, LoadError> {
+        if self.settings.policy == Origin::Shipped && self.settings.runbooks == Origin::Shipped {
+            return Ok(self.last_good());
+        }
+        let texts = read(&self.settings)?;
+        {
+            let held = self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if held.0 == texts {
+                return Ok(Arc::clone(&held.1));
+            }
+        }
+        let loaded = Arc::new(check(&texts, &self.catalog)?);
+        tracing::info!("policy or runbooks changed and were loaded anew");
+        let mut held = self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        *held = (texts, Arc::clone(&loaded));
+        Ok(loaded)
+    }
+}
+
+/// The policy files by name: all of them, or none of them is policy.
+const POLICY_FILES: [&str; 4] = ["schema.cedarschema", "people.yaml", "approvers", "targets.yaml"];
+
+fn read(settings: &Settings) -> Result<Texts, LoadError> {
+    let policy = match &settings.policy {
+        Origin::Shipped => runcord_policy::shipped_files()
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect(),
+        Origin::Folder(dir) => {
+            folder(dir, "policy", |name| name.ends_with(".cedar") || POLICY_FILES.contains(&name))?
+        }
+    };
+    let runbooks = match &settings.runbooks {
+        Origin::Shipped => runcord_runbooks::shipped()
+            .iter()
+            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .collect(),
+        Origin::Folder(dir) => {
+            folder(dir, "runbooks", |name| name.ends_with(".yaml") || name.ends_with(".yml"))?
+        }
+    };
+    Ok(Texts { policy, runbooks })
+}
+
+/// The wanted files of a folder and of the folders directly in it, by name, in order. Links are not followed.
+fn folder(dir: &Path, what: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, LoadError> {
+    let mut found = Vec::new();
+    gather(dir, "", &wanted, &mut found).map_err(|(path, error)| LoadError {
+        what: format!("the {what} folder {}", dir.display()),
+        problems: vec![miette::miette!(
+            help = "check that it exists and can be read",
+            "{}: {error}",
+            path.display()
+        )],
+    })?;
+    found.sort();
+    Ok(found)
+}
+
+type Unread = (std::path::PathBuf, std::io::Error);
+
+fn gather(
+    dir: &Path,
+    prefix: &str,
+    wanted: &impl Fn(&str) -> bool,
+    found: &mut Vec<(String, String)>,
+) -> Result<(), Unread> {
+    let at = |path: &Path| {
+        let path = path.to_path_buf();
+        move |error| (path, error)
+    };
+    for entry in std::fs::read_dir(dir).map_err(at(dir))? {
+        let entry = entry.map_err(at(dir))?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(at(&entry.path()))?);
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        if kind.is_dir() && prefix.is_empty() && !name.starts_with('.') {
+            gather(&path, &format!("{name}/"), wanted, found)?;
+        } else if kind.is_file() && wanted(&name) {
+            let text = std::fs::read_to_string(&path).map_err(at(&path))?;
+            found.push((format!("{prefix}{name}"), text));
+        }
+    }
+    Ok(())
+}
+
+fn check(texts: &Texts, catalog: &Catalog) -> Result<Loaded, LoadError> {
+    let digests = digests(texts);
+    let policies = policies(texts)?;
+    let approvers =
+        runcord_seal::Approvers::parse(text_of(&texts.policy, "approvers")).map_err(|e| LoadError {
+            what: "the policy".into(),
+            problems: vec![miette::miette!("approvers: {}", crate::refuse::chain(&e))],
+        })?;
+    let runbooks = runbooks(texts, catalog)?;
+    let tools = crate::tools::all(&runbooks, catalog)
+        .map_err(|e| LoadError { what: "the runbooks".into(), problems: vec![miette::miette!("{e}")] })?;
+    Ok(Loaded { policies, approvers, runbooks, tools, digests })
+}
+
+fn policies(texts: &Texts) -> Result<Policies, LoadError> {
+    let error = |problems| LoadError { what: "the policy".into(), problems };
+    for name in POLICY_FILES {
+        if !texts.policy.iter().any(|(file, _)| file == name) {
+            return Err(error(vec![miette::miette!(
+                help = "`runcord init` writes a complete policy folder",
+                "{name} is missing"
+            )]));
+        }
+    }
+    let named = |name: &str| (name.to_owned(), text_of(&texts.policy, name).to_owned());
+    let source = runcord_policy::Source {
+        rules: texts.policy.iter().filter(|(file, _)| file.ends_with(".cedar")).cloned().collect(),
+        schema: named("schema.cedarschema"),
+        people: named("people.yaml"),
+        approvers: named("approvers"),
+        targets: named("targets.yaml"),
+        digest: tree(&texts.policy),
+    };
+    Policies::load(source).map_err(error)
+}
+
+fn text_of<'a>(files: &'a [(String, String)], name: &str) -> &'a str {
+    files.iter().find(|(file, _)| file == name).map_or("", |(_, text)| text)
+}
+
+fn tree(files: &[(String, String)]) -> Digest {
+    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+    runcord_seal::digest_tree(&files)
+}
+
+fn digests(texts: &Texts) -> Digests {
+    let of = |files: &[(String, String)], wanted: &dyn Fn(&str) -> bool| {
+        let chosen: Vec<_> = files.iter().filter(|(name, _)| wanted(name)).cloned().collect();
+        tree(&chosen)
+    };
+    Digests {
+        rules: of(&texts.policy, &|name| name.ends_with(".cedar") || name == "schema.cedarschema"),
+        people: of(&texts.policy, &|name| name == "people.yaml"),
+        approvers: of(&texts.policy, &|name| name == "approvers"),
+        targets: of(&texts.policy, &|name| name == "targets.yaml"),
+        runbooks: of(&texts.runbooks, &|_| true),
+    }
+}
+
+/// The runbooks of the server that `catalog` describes. Those of other servers must parse, but are theirs to check.
+fn runbooks(texts: &Texts, catalog: &Catalog) -> Result<BTreeMap<RunbookName, Arc<Entry>>, LoadError> {
+    let (mut good, mut problems) = (BTreeMap::new(), Vec::new());
+    for (file, text) in &texts.runbooks {
+        match one(file, text, catalog) {
+            Ok(Some(entry)) => {
+                let name = entry.runbook.name().clone();
+                if good.insert(name.clone(), Arc::new(entry)).is_some() {
+                    problems.push(miette::miette!(
+                        help = "rename one of them",
+                        "{file}: a second runbook named {name}"
+                    ));
+                }
+            }
+            Ok(None) => {}
+            Err(found) => problems.extend(found),
+        }
+    }
+    if problems.is_empty() { Ok(good) } else { Err(LoadError { what: "the runbooks".into(), problems }) }
+}
+
+/// One runbook from its text, or none when it is another server's.
+///
+/// # Errors
+/// Every problem found in it.
+pub fn one(file: &str, text: &str, catalog: &Catalog) -> Result<Option<Entry>, Vec<Report>> {
+    let parsed = runcord_runbooks::Runbook::parse(file, text).map_err(|report| vec![report.into()])?;
+    if parsed.server() != catalog.server {
+        return Ok(None);
+    }
+    let runbook = parsed
+        .check(catalog, runcord_seal::digest(text.as_bytes()))
+        .map_err(|reports| reports.into_iter().map(Report::from).collect::<Vec<_>>())?;
+    Ok(Some(Entry { runbook, file: file.to_owned() }))
+}

@@ -1,0 +1,159 @@
+//! What people read: the summary of a plan at 3 am, the page that an approver is shown before signing.
+//!
+//! Nothing here holds text from the infrastructure but names that passed their grammar and values that were cleaned.
+
+use runcord_model::blast::BlastRadius;
+use runcord_model::{Measure, Outcome, Plan};
+
+/// The summary: what happens, what is lost, what policy says. Five lines at most.
+pub fn plan_summary(plan: &Plan, remarks: &[String]) -> String {
+    let mut lines =
+        vec![format!("{} ({}).", capitalised(&plan.headline), plan.body.target.environment.as_str())];
+    lines.push(losses(&plan.body.blast_radius));
+    lines.extend(remarks.iter().take(2).cloned());
+    lines.push(match plan.decision.outcome {
+        Outcome::Allow => "Policy allows it without an approval.".to_owned(),
+        Outcome::NeedsApproval => {
+            format!("Policy asks for {}: {}.", plan.decision.needed_in_words(), first_reason(plan))
+        }
+        Outcome::Deny => format!("Policy denies it: {}.", first_reason(plan)),
+    });
+    lines.join("\n")
+}
+
+/// What the agent does next, exactly.
+pub fn plan_next(plan: &Plan) -> String {
+    let (id, headline) = (&plan.body.plan_id, &plan.headline);
+    match plan.decision.outcome {
+        Outcome::Allow => format!("call apply_plan with plan_id {id} and expect \"{headline}\""),
+        Outcome::NeedsApproval => format!(
+            "ask for {}; each runs `runcord approve {id}` in a terminal; then call apply_plan with plan_id {id} and expect \"{headline}\"",
+            plan.decision.needed_in_words()
+        ),
+        Outcome::Deny => "do not apply it; choose a smaller change or another runbook, or ask the people who keep the policy".to_owned(),
+    }
+}
+
+fn first_reason(plan: &Plan) -> String {
+    plan.decision.reasons.first().map_or_else(
+        || "no rule permits it".to_owned(),
+        |r| format!("{} ({}:{})", r.text.trim_end_matches('.'), r.file, r.line),
+    )
+}
+
+fn capitalised(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// `Loses at once: 2 ready pods (at most 50 % of one workload).`
+fn losses(blast: &BlastRadius) -> String {
+    let mut parts = Vec::new();
+    match blast.pods_lost {
+        Measure::Known(0) => parts.push("no ready pod".to_owned()),
+        Measure::Known(1) => {
+            parts.push(format!("1 ready pod ({} of its workload)", percent(blast.replicas_percent)))
+        }
+        Measure::Known(n) => parts
+            .push(format!("{n} ready pods (at most {} of one workload)", percent(blast.replicas_percent))),
+        Measure::Unknown => parts.push("an unknown number of ready pods".to_owned()),
+    }
+    count(&mut parts, blast.nodes, "node emptied", "nodes emptied");
+    count(
+        &mut parts,
+        blast.services_without_endpoints,
+        "Service without an endpoint",
+        "Services without an endpoint",
+    );
+    count(
+        &mut parts,
+        blast.irreversible,
+        "thing that cannot be brought back",
+        "things that cannot be brought back",
+    );
+    let headroom = match blast.pdb_headroom {
+        Measure::Known(n) if n >= BlastRadius::NO_BUDGET => String::new(),
+        Measure::Known(n) if n < 0 => format!(" A disruption budget would be overrun by {}.", -n),
+        Measure::Known(n) => format!(" The tightest disruption budget has {n} left afterwards."),
+        Measure::Unknown => " Disruption budgets could not be read.".to_owned(),
+    };
+    format!("Lost at once: {}.{headroom}", parts.join(", "))
+}
+
+fn percent(measure: Measure) -> String {
+    match measure {
+        Measure::Known(n) => format!("{n} %"),
+        Measure::Unknown => "an unknown share".to_owned(),
+    }
+}
+
+fn count(parts: &mut Vec<String>, measure: Measure, one: &str, many: &str) {
+    match measure {
+        Measure::Known(0) => {}
+        Measure::Known(1) => parts.push(format!("1 {one}")),
+        Measure::Known(n) => parts.push(format!("{n} {many}")),
+        Measure::Unknown => parts.push(format!("an unknown number of {many}")),
+    }
+}
+
+/// The whole page of a plan, in plain text: what `runcord approve` shows, and whose digest is signed as *shown*.
+pub fn plan_page(plan: &Plan) -> String {
+    let body = &plan.body;
+    let mut page =
+        format!("{}\n{}\n\n{}\n", plan.headline, "=".repeat(plan.headline.chars().count()), plan.summary);
+    page.push_str(&format!("\nasked by      {}\n", body.principal));
+    page.push_str(&format!("it claims     {}\n", body.reason));
+    if let Some(incident) = &body.incident {
+        page.push_str(&format!("incident      {incident}\n"));
+    }
+    page.push_str(&format!(
+        "target        {} ({}), {}\n",
+        body.target.name,
+        body.target.environment.as_str(),
+        body.target.identity
+    ));
+    page.push_str(&format!(
+        "runbook       {} {} ({})\n",
+        body.runbook.name,
+        body.runbook.version,
+        body.runbook.digest.short()
+    ));
+    page.push_str(&format!("plan          {}, digest {}\n", body.plan_id, plan.digest.short()));
+    page.push_str(&format!("open until    {}\n", body.deadline.utc()));
+    section(&mut page, "Steps", plan.steps.iter().map(|s| format!("{}: {}", s.id, s.summary)));
+    section(&mut page, "Changes", plan.diff.iter().map(|c| c.text.clone()));
+    section(&mut page, "Blast radius", blast_lines(&body.blast_radius));
+    section(&mut page, "Checked by dry-run", plan.coverage.checked.iter().cloned());
+    section(&mut page, "Undetermined", plan.coverage.undetermined.iter().cloned());
+    section(
+        &mut page,
+        "Policy",
+        plan.decision.reasons.iter().map(|r| format!("{} [{}, {}:{}]", r.text, r.policy, r.file, r.line)),
+    );
+    page
+}
+
+fn section(page: &mut String, title: &str, lines: impl Iterator<Item = String>) {
+    let mut lines = lines.peekable();
+    if lines.peek().is_none() {
+        return;
+    }
+    page.push_str(&format!("\n{title}\n"));
+    for line in lines {
+        page.push_str(&format!("  {line}\n"));
+    }
+}
+
+fn blast_lines(blast: &BlastRadius) -> impl Iterator<Item = String> {
+    let shown = |measure: Measure| match measure {
+        Measure::Known(n) => n.to_string(),
+        Measure::Unknown => "unknown".to_owned(),
+    };
+    let headroom = match blast.pdb_headroom {
+        Measure::Known(n) if n >= BlastRadius::NO_BUDGET => "no budget is touched".to_owned(),
+        measure @ (Measure::Known(_) | Measure::Unknown) => shown(measure),
+    };
+    let losses = blast.losses().into_iter().filter(|(_, m)| *m != Measure::Known(0));
+    let losses: Vec<_> = losses.map(|(name, m)| format!("{name:<28}{}", shown(m))).collect();
+    losses.into_iter().chain([format!("{:<28}{headroom}", "pdb_headroom")])
+}

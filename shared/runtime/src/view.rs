@@ -1,0 +1,177 @@
+//! A run as its reader sees it: derived from the journal each time, so that it cannot disagree with it.
+
+use runcord_flow::{ActOutcome, End, State};
+use runcord_ledger::KeptRun;
+use runcord_model::run::{RunStep, Undo, Verification};
+use runcord_model::{Change, Refusal, RunState, RunView};
+use serde::{Deserialize, Serialize};
+
+use crate::material::{Origin, RunMaterial};
+use crate::refuse;
+use crate::target::Actions;
+
+/// What the worker found when the run ended, beyond what the journal says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Closing {
+    /// Before against after, as observed.
+    pub diff: Vec<Change>,
+    /// Whether what the runbook verifies holds.
+    pub verification: Verification,
+}
+
+/// The view of one run.
+///
+/// # Errors
+/// `internal` when what was kept beside the run cannot be read.
+pub fn of<A: Actions>(run: &KeptRun) -> Result<RunView, Refusal> {
+    let material: RunMaterial<A> = serde_json::from_value(run.extras.clone())
+        .map_err(|_| refuse::internal("what was kept beside a run cannot be read"))?;
+    let closing: Option<Closing> = run.view.clone().and_then(|view| serde_json::from_value(view).ok());
+    let state = recorded(run);
+    let record = run.outcome.as_ref().unwrap_or(&run.intent);
+    let steps = steps(&material, &run.flow);
+    let summary = summary(&material, &run.flow, &steps, closing.as_ref());
+    Ok(RunView {
+        run_id: run.id.clone(),
+        plan_id: run.plan.clone(),
+        state,
+        undo: undo(&material, run),
+        next: next(run, state),
+        summary,
+        steps,
+        diff: closing.as_ref().map(|c| c.diff.clone()).unwrap_or_default(),
+        verification: closing.map_or_else(|| pending(state), |c| c.verification),
+        record: (record.index, record.digest.clone()),
+    })
+}
+
+/// Where the run is. It is over only once its outcome is recorded: until then nothing more can be said of it.
+fn recorded(run: &KeptRun) -> RunState {
+    match (run.state, &run.outcome) {
+        (RunState::Verified | RunState::Unverified, None) => RunState::Applied,
+        (RunState::Stopped | RunState::Failed | RunState::Unknown, None) => RunState::Applying,
+        (state, _) => state,
+    }
+}
+
+fn pending(state: RunState) -> Verification {
+    let outcome = if state.ended() { "not_reached" } else { "pending" };
+    Verification { outcome: outcome.to_owned(), checks: Vec::new() }
+}
+
+fn steps<A: Actions>(material: &RunMaterial<A>, state: &State) -> Vec<RunStep> {
+    let mut acts = state.acts().iter();
+    let ended = state.end().is_some();
+    let mut steps = Vec::new();
+    for step in &material.steps {
+        let outcomes: Vec<_> = acts.by_ref().take(step.acts.len()).map(|act| &act.outcome).collect();
+        let done = outcomes.iter().filter(|o| ***o == ActOutcome::Done).count();
+        let open = step.acts.iter().zip(&outcomes).find(|(_, o)| ***o != ActOutcome::Done);
+        let (word, text) = match open {
+            None => ("done", step.summary.clone()),
+            Some((act, outcome)) => wording::<A>(act, outcome, done, ended),
+        };
+        steps.push(RunStep {
+            id: step.call.id.clone(),
+            action: step.call.action.clone(),
+            state: word.to_owned(),
+            done,
+            of: step.acts.len(),
+            text,
+        });
+    }
+    steps
+}
+
+fn wording<A: Actions>(
+    act: &A::Act,
+    outcome: &ActOutcome,
+    done: usize,
+    ended: bool,
+) -> (&'static str, String) {
+    let what = A::describe(act);
+    match outcome {
+        ActOutcome::Pending | ActOutcome::NotDone if ended => ("not_done", format!("not done: {what}")),
+        ActOutcome::Pending if done == 0 => ("pending", format!("next: {what}")),
+        ActOutcome::Pending | ActOutcome::NotDone => ("running", format!("now: {what}")),
+        ActOutcome::Sent => ("running", format!("sent: {what}")),
+        ActOutcome::Deferred { reason } if ended => ("not_done", format!("not done: {what}: {reason}")),
+        ActOutcome::Deferred { reason } => ("running", format!("waiting to {what}: {reason}")),
+        ActOutcome::Lost { reason } => ("unknown", format!("no answer to: {what}: {reason}")),
+        ActOutcome::Refused { reason } => ("failed", format!("refused: {what}: {reason}")),
+        ActOutcome::SomebodyElses => {
+            ("unknown", format!("somebody else changed what this act touches: {what}"))
+        }
+        ActOutcome::CannotTell => ("unknown", format!("looking cannot tell whether this was done: {what}")),
+        ActOutcome::Done => ("done", what),
+    }
+}
+
+fn undo<A: Actions>(material: &RunMaterial<A>, run: &KeptRun) -> Undo {
+    let declared = material.undo_declared && material.origin == Origin::Steps;
+    let something_done = run.flow.acts().iter().any(|act| act.outcome == ActOutcome::Done);
+    if declared && something_done && run.outcome.is_some() { Undo::Available } else { Undo::Unavailable }
+}
+
+fn summary<A: Actions>(
+    material: &RunMaterial<A>,
+    state: &State,
+    steps: &[RunStep],
+    closing: Option<&Closing>,
+) -> String {
+    let headline = &material.headline;
+    let approved = match material.approvers.as_slice() {
+        [] => "allowed by policy without an approval".to_owned(),
+        people => format!("approved by {}", people.join(" and ")),
+    };
+    let (done, of) = steps.iter().fold((0, 0), |(d, o), step| (d + step.done, o + step.of));
+    let changed = closing.map(|c| c.diff.len()).unwrap_or_default();
+    let ending = match state.end() {
+        None => format!("under way: {done} of {of} acts done{}", current(steps)),
+        Some(End::Verified) => format!("done and verified; {changed} objects differ from before"),
+        Some(End::Unverified { reason }) => format!("done, but NOT verified: {reason}"),
+        Some(End::Stopped { cause, .. }) => {
+            format!("STOPPED because {}, after {done} of {of} acts{}", cause.as_str(), current(steps))
+        }
+        Some(End::Failed { reason, .. }) => format!("FAILED after {done} of {of} acts: {reason}"),
+        Some(End::Unknown { reason, .. }) => {
+            format!("UNKNOWN: {reason}; {done} of {of} acts are known to be done")
+        }
+    };
+    format!("{headline} ({approved}): {ending}.")
+}
+
+fn current(steps: &[RunStep]) -> String {
+    steps
+        .iter()
+        .find(|step| step.state != "done")
+        .map_or_else(String::new, |step| format!("; {}: {}", step.id, step.text))
+}
+
+fn next(run: &KeptRun, state: RunState) -> String {
+    let id = &run.id;
+    match state {
+        RunState::Applying | RunState::Applied => format!("call run_status with id {id} and wait_seconds 30"),
+        RunState::Reconciling => {
+            format!(
+                "do not apply anything; the run is being reconciled by looking: call run_status with id {id} and wait_seconds 30"
+            )
+        }
+        RunState::Verified => "tell the person what changed; nothing else is needed".to_owned(),
+        RunState::Unverified => {
+            format!(
+                "tell a person now: what the runbook verifies does not hold; undo_plan with run_id {id} plans the way back where there is one"
+            )
+        }
+        RunState::Stopped | RunState::Failed => {
+            format!(
+                "tell a person what was done and what was not (see steps); undo_plan with run_id {id} plans the way back where there is one; do not retry without them"
+            )
+        }
+        RunState::Unknown => {
+            format!(
+                "do not retry: a person looks at the target and decides; `runcord run show {id}` shows what is known"
+            )
+        }
+    }
+}
