@@ -1,0 +1,125 @@
+//! What a client's configuration has to say so that it starts our servers.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+
+use crate::servers::BINARIES;
+
+/// How clients start the servers.
+pub(super) struct Client {
+    servers: Vec<Server>,
+}
+
+struct Server {
+    name: &'static str,
+    program: PathBuf,
+    config: PathBuf,
+    kubeconfig: Option<String>,
+}
+
+impl Client {
+    /// For the installation of that configuration file: the servers beside this very program, or those on the PATH.
+    pub(super) fn of(config: &Path) -> Self {
+        let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
+        let server = |name: &&'static str| Server {
+            name,
+            program: beside
+                .as_ref()
+                .map(|folder| folder.join(name))
+                .filter(|file| file.exists())
+                .unwrap_or_else(|| PathBuf::from(name)),
+            config: config.to_owned(),
+            // A client started from a desktop does not have it in its environment.
+            kubeconfig: std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()),
+        };
+        Self { servers: BINARIES.iter().map(server).collect() }
+    }
+
+    /// For a person to copy.
+    pub(super) fn page(&self) -> String {
+        format!(
+            "Claude Desktop (claude_desktop_config.json):\n{:#}\n\nClaude Code:\n  {}\n\nThe server takes the current context of the kubeconfig; pin another with --context NAME.",
+            self.claude_desktop(),
+            self.claude_code().join("\n  ")
+        )
+    }
+
+    /// For a program.
+    pub(super) fn to_json(&self) -> Value {
+        json!({"claude_desktop": self.claude_desktop(), "claude_code": self.claude_code()})
+    }
+
+    fn claude_desktop(&self) -> Value {
+        let entry = |server: &Server| {
+            let mut entry = json!({"command": server.program, "args": ["--config", server.config]});
+            if let (Some(path), Value::Object(fields)) = (&server.kubeconfig, &mut entry) {
+                fields.insert("env".to_owned(), json!({"KUBECONFIG": path}));
+            }
+            (server.name.to_owned(), entry)
+        };
+        json!({"mcpServers": self.servers.iter().map(entry).collect::<Map<_, _>>()})
+    }
+
+    fn claude_code(&self) -> Vec<String> {
+        let line = |server: &Server| {
+            let env = server
+                .kubeconfig
+                .as_ref()
+                .map(|path| format!(" --env {}", quoted(&format!("KUBECONFIG={path}"))));
+            let (program, config) =
+                (server.program.display().to_string(), server.config.display().to_string());
+            format!(
+                "claude mcp add {}{} -- {} --config {}",
+                server.name,
+                env.unwrap_or_default(),
+                quoted(&program),
+                quoted(&config)
+            )
+        };
+        self.servers.iter().map(line).collect()
+    }
+}
+
+/// One word for a shell, as it stands where it needs no quotes.
+fn quoted(word: &str) -> String {
+    let plain =
+        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '=' | ':' | '@' | '+');
+    if word.chars().all(plain) && !word.is_empty() {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_clients_start_the_same_server() {
+        let client = Client {
+            servers: vec![Server {
+                name: "runcord-kubectl",
+                program: "/opt/run cord/runcord-kubectl".into(),
+                config: "/etc/runcord.yaml".into(),
+                kubeconfig: Some("/k".into()),
+            }],
+        };
+        let entry = &client.claude_desktop()["mcpServers"]["runcord-kubectl"];
+        assert_eq!(entry["args"], json!(["--config", "/etc/runcord.yaml"]));
+        assert_eq!(entry["env"]["KUBECONFIG"], "/k");
+        assert_eq!(
+            client.claude_code(),
+            [
+                "claude mcp add runcord-kubectl --env KUBECONFIG=/k -- '/opt/run cord/runcord-kubectl' --config /etc/runcord.yaml"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_shell_reads_one_word() {
+        assert_eq!(quoted("it's"), r"'it'\''s'");
+        assert_eq!(quoted(""), "''");
+    }
+}

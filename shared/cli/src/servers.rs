@@ -1,0 +1,47 @@
+//! The servers that there are. Everything that depends on their action types goes through here.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use runcord_kubectl::{Connect, KubectlActions, Kubernetes};
+use runcord_ledger::KeptRun;
+use runcord_model::{Catalog, Refusal, RunView};
+use runcord_runtime::library::{Library, LoadError};
+use runcord_runtime::settings::Settings;
+use runcord_runtime::target::{Actions, Target};
+use runcord_runtime::view;
+
+/// How to reach the target of a server.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Reach {
+    /// Kubeconfig file [default: the ordinary rules, then in-cluster]
+    #[arg(long, value_name = "FILE")]
+    kubeconfig: Option<PathBuf>,
+    /// Context of the kubeconfig
+    #[arg(long, value_name = "NAME")]
+    context: Option<String>,
+}
+
+/// The binaries of the servers, as clients start them.
+pub(crate) const BINARIES: [&str; 1] = ["runcord-kubectl"];
+
+/// What each server can do and see.
+pub(crate) fn catalogs() -> Vec<Catalog> {
+    vec![KubectlActions::catalog()]
+}
+
+/// The policy and the runbooks of all servers, loaded and checked.
+pub(crate) fn library(settings: &Settings) -> Result<Library, LoadError> {
+    Library::load(settings, KubectlActions::catalog())
+}
+
+/// A run as its reader sees it.
+pub(crate) fn run_view(run: &KeptRun) -> Result<RunView, Refusal> {
+    view::of::<KubectlActions>(run)
+}
+
+/// The identity of the target that is reached so.
+pub(crate) async fn identity(reach: &Reach) -> Result<String, Refusal> {
+    let connect = Connect { kubeconfig: reach.kubeconfig.clone(), context: reach.context.clone() };
+    Kubernetes::connect(connect).await?.identity().await
+}
