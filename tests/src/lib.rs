@@ -1,1 +1,20 @@
-//! End-to-end tests on a real control plane.
+//! The harness of the end-to-end tests: a real control plane on loopback, a bed with everything that a server needs,
+//! and an MCP session with the built binaries. Nothing here ever reads the kubeconfig that happens to be there.
+
+pub mod bed;
+pub mod binaries;
+pub mod cluster;
+pub mod control_plane;
+pub mod objects;
+pub mod python;
+pub mod session;
+pub mod transcript;
+
+mod bed_name;
+
+pub use bed::Bed;
+pub use bed_name::BedName;
+pub use cluster::Cluster;
+pub use control_plane::ControlPlane;
+pub use session::Session;
+pub use transcript::Transcript;

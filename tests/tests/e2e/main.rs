@@ -1,0 +1,13 @@
+//! The one end-to-end binary: all tests share a control plane, each has a namespace and nodes of its own.
+#![allow(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
+mod control_plane;
+mod crashes;
+mod gates;
+mod harness;
+mod sessions;
+mod story;
