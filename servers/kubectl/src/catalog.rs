@@ -148,4 +148,14 @@ mod tests {
             );
         }
     }
+    #[test]
+    fn the_shipped_runbooks_hold_against_this_catalog() {
+        let catalog = catalog();
+        for (file, text) in runcord_runbooks::shipped() {
+            let parsed =
+                runcord_runbooks::Runbook::parse(file, text).unwrap_or_else(|report| panic!("{report:?}"));
+            let checked = parsed.check(&catalog, runcord_model::Digest::from_bytes([0; 32]));
+            checked.unwrap_or_else(|reports| panic!("{reports:?}"));
+        }
+    }
 }

@@ -218,9 +218,10 @@ mod tests {
             let observed = observe(&seen);
             for (name, value) in observed.as_object().unwrap() {
                 let declared = &schema["properties"][name];
-                let (one, fields) = match value {
-                    Value::Array(items) => (items.first(), &declared["items"]["properties"]),
-                    other => (Some(other), &declared["properties"]),
+                let (one, fields) = if let Value::Array(items) = value {
+                    (items.first(), &declared["items"]["properties"])
+                } else {
+                    (Some(value), &declared["properties"])
                 };
                 let Some(one) = one else { continue };
                 let (have, want) = (one.as_object().unwrap(), fields.as_object().unwrap());

@@ -133,7 +133,6 @@ async fn connect(cluster: &Cluster) -> Result<Kubernetes, Failed> {
     Kubernetes::connect(connect).await.map_err(surroundings)
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "used as a function in map_err")]
 fn surroundings(refusal: Refusal) -> Failed {
     Failed { report: miette::miette!(help = refusal.next, "{}", refusal.message), code: 3 }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::around::Around;
 use crate::failure::Failure;
 use crate::keys::{self, KeyArgs, Signer};
-use crate::output::{Answer, Mood, word};
+use crate::output::{Answer, Mood, when, word};
 use crate::sign;
 use crate::snapshot::{self, Part};
 use crate::terminal::{Consent, insist, tell};
@@ -190,7 +190,7 @@ fn changes_page(before: Option<&Authority>, changes: &[Change]) -> String {
             "This ledger has no authority yet. Its first would put all that is loaded in force:\n".to_owned()
         }
         Some(before) => {
-            format!("What would change in the authority that {} signed at {}:\n", before.by, before.at)
+            format!("What would change in the authority that {} signed at {}:\n", before.by, when(before.at))
         }
     };
     for change in changes {

@@ -17,7 +17,7 @@ use crate::around::Around;
 use crate::failure::Failure;
 use crate::files::{self, Readers};
 use crate::keys::{self, KeyArgs, Signer};
-use crate::output::{Answer, Mood, painted, plain, word};
+use crate::output::{Answer, Mood, painted, plain, when, word};
 use crate::plan::{self, Export};
 use crate::sign;
 use crate::terminal::{Consent, insist, tell};
@@ -241,10 +241,11 @@ fn approved(ledger: &Ledger, set: &Set, kept: &KeptPlan) -> Result<Answer, Failu
     let names = signed.iter().map(PersonName::as_str).collect::<Vec<_>>().join(", ");
     let after = if missing.approvals_needed.is_empty() {
         format!(
-            "Nothing else is needed: the agent may apply it until {until}. Policy is asked once more then."
+            "Nothing else is needed: the agent may apply it until {}. Policy is asked once more then.",
+            when(until)
         )
     } else {
-        format!("Still needed: {}; until {until}.", missing.needed_in_words())
+        format!("Still needed: {}; until {}.", missing.needed_in_words(), when(until))
     };
     let page =
         format!("{} {}: signed by {names}.\n{after}", word(Mood::Good, "Approved."), kept.plan.headline);
@@ -284,7 +285,7 @@ mod tests {
         let two_or_one = [needed(&[(2, "sre")]), needed(&[(1, "sre"), (1, "security")])];
         let sre = vec!["sre".to_owned()];
         assert_eq!(
-            still_needed(&two_or_one, &[sre.clone()]),
+            still_needed(&two_or_one, std::slice::from_ref(&sre)),
             [needed(&[(1, "sre")]), needed(&[(1, "security")])]
         );
         assert!(still_needed(&two_or_one, &[sre.clone(), sre]).is_empty());

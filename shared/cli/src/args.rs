@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 use runcord_runtime::settings::Options;
 
 use crate::around::Around;
-use crate::failure::Failure;
+use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Format};
 use crate::{activate, approve, cord, doctor, init, log, plan, policy, run, runbook};
 
@@ -94,6 +94,21 @@ pub(crate) async fn carry_out(cli: Cli) -> Result<Answer, Failure> {
         Command::Cord(command) => cord::run(command, &around).await,
         Command::Log(command) => log::run(command, &around),
     }
+}
+
+/// A mistake on the command line, for programs.
+pub(crate) fn mistake(error: &clap::Error) -> Failure {
+    let text = error.to_string();
+    // Clap's first paragraph says what is wrong, over several lines; the rest is for people.
+    let what = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
+    Failure::usage(what.split_whitespace().collect::<Vec<_>>().join(" "), "see --help")
+}
+
+/// Shows clap's own page: of a mistake, or what `--help` and `--version` say.
+pub(crate) fn told(error: &clap::Error) -> Exit {
+    // A reader that has gone away changes nothing of how this ends.
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage } else { Exit::Done }
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::around::Around;
 use crate::failure::Failure;
-use crate::output::{Answer, Mood, word};
+use crate::output::{Answer, Mood, when, word};
 use crate::reset;
 
 #[derive(Debug, clap::Subcommand)]
@@ -85,7 +85,7 @@ fn scope_line(scope: &CordScope, state: &CordState) -> String {
         CordState::Pulled { by, reason, at } => format!(
             "{} for {scope}, by {by} at {}\n  they said: {}\n  arm it again: runcord cord reset --reason …",
             word(Mood::Bad, "PULLED"),
-            at.utc,
+            when(at.utc),
             visible(reason, 500)
         ),
     }

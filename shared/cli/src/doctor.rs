@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::activate::Set;
 use crate::around::Around;
 use crate::failure::{Exit, Failure, chain};
-use crate::output::{Answer, Mood, columns, word};
+use crate::output::{Answer, Mood, columns, when, word};
 use crate::servers::{self, Reach};
 use crate::sign;
 
@@ -70,6 +70,8 @@ fn failed(what: &'static str, failure: &Failure) -> Check {
 }
 
 pub(crate) async fn run(args: &Args, around: &Around) -> Result<Answer, Failure> {
+    // A target that cannot be reached says why on standard error.
+    runcord_runtime::telemetry::init();
     let settings = around.settings()?;
     let mut checks = vec![configuration(&settings), state_folder(&settings.state)];
     let ledger = ledger(around, &mut checks);
@@ -192,7 +194,7 @@ fn cord(ledger: &Ledger) -> Check {
         (Ok(CordState::Pulled { by, at, .. }), _) => bad(
             "cord",
             State::Problem,
-            format!("pulled by {by} at {}: nothing may run", at.utc),
+            format!("pulled by {by} at {}: nothing may run", when(at.utc)),
             "find out why (`runcord cord status`); an approver arms it with `runcord cord reset --reason …`",
         ),
         (Ok(CordState::Armed), Ok(some)) if !some.is_empty() => bad(
@@ -283,10 +285,14 @@ fn principal(set: &Set, settings: &Settings) -> Check {
     }
 }
 
+/// A server's own advice is for agents; this is for the person at the terminal.
+const UNREACHABLE: &str =
+    "check --kubeconfig and --context with kubectl; leave the target out with --offline";
+
 async fn target(reach: &Reach, set: Option<&Set>) -> Check {
     let identity = match servers::identity(reach).await {
         Ok(identity) => identity,
-        Err(refusal) => return bad("target", State::Unreachable, refusal.message, refusal.next),
+        Err(refusal) => return bad("target", State::Unreachable, refusal.message, UNREACHABLE),
     };
     let Some(set) = set else { return ok("target", identity) };
     let target = set.loaded.policies.target(&identity);

@@ -113,7 +113,10 @@ impl Failure {
 
     /// The failure for programs.
     pub(crate) fn to_json(&self) -> Value {
-        let next = self.help().map(|help| help.to_string());
+        let next = self.help().map_or_else(
+            || "mend what each problem says, then run it again".to_owned(),
+            |help| help.to_string(),
+        );
         let problems = |found: &[Report]| found.iter().map(problem).collect::<Vec<_>>();
         let (code, details) = match self {
             Self::Refused { refusal, .. } => (json!(refusal.code), refusal.details.clone()),

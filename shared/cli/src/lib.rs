@@ -3,6 +3,8 @@
 //! One module for each noun of the command line; [`output`] shows what they answer, [`sign`] has `ssh-keygen`
 //! sign for them, [`servers`] is the one place that knows which servers there are.
 
+use clap::Parser;
+
 mod activate;
 mod approve;
 mod args;
@@ -27,6 +29,21 @@ mod terminal;
 
 pub use args::Cli;
 pub use failure::Exit;
+
+/// Reads the command line. When there is nothing to carry out (a mistake, or `--help`), says so and how to end.
+///
+/// # Errors
+/// How the process should end.
+pub fn parse() -> Result<Cli, Exit> {
+    Cli::try_parse().map_err(|error| {
+        let for_programs = error.use_stderr() && std::env::args_os().any(|arg| arg == "--json");
+        if for_programs {
+            output::show(output::Format::Json, Err(args::mistake(&error)))
+        } else {
+            args::told(&error)
+        }
+    })
+}
 
 /// Carries out one command, shows what came of it, and says how the process should end.
 pub async fn run(cli: Cli) -> Exit {

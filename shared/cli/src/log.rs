@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::around::Around;
 use crate::failure::{Exit, Failure};
 use crate::files::{self, Readers};
-use crate::output::{Answer, Mood, columns, word};
+use crate::output::{Answer, Mood, columns, when, word};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -57,7 +57,7 @@ fn list(ledger: &Ledger, from: u64, limit: u32) -> Result<Answer, Failure> {
 fn row(record: &Record) -> [String; 5] {
     [
         record.index.to_string(),
-        record.at.utc.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+        when(record.at.utc),
         kind_word(record.kind).to_owned(),
         visible(&about(&record.statement), 120),
         format!("{} {}", record.digest.short(), signed_word(&record.signature)),
@@ -82,7 +82,9 @@ fn signed_word(signature: &Signature) -> &'static str {
 /// What a record is about, in the few words that its statement has for it.
 fn about(statement: &Value) -> String {
     let predicate = statement.get("predicate").unwrap_or(&Value::Null);
-    let subject = statement.pointer("/subject/0/name");
+    // The installation is the subject of every control: it tells them apart from nothing.
+    let own = |name: &&Value| !name.as_str().is_some_and(|name| name.starts_with("ins_"));
+    let subject = statement.pointer("/subject/0/name").filter(own);
     let words =
         ["headline", "control", "code", "message", "state", "by", "reason"].map(|key| predicate.get(key));
     let words = subject.into_iter().chain(words.into_iter().flatten()).filter_map(Value::as_str);

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let exit = runcord_cli::run(runcord_cli::Cli::parse()).await;
+    let exit = match runcord_cli::parse() {
+        Ok(cli) => runcord_cli::run(cli).await,
+        Err(exit) => exit,
+    };
     ExitCode::from(exit.code())
 }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use jiff::Timestamp;
 use miette::{GraphicalReportHandler, GraphicalTheme};
 use owo_colors::OwoColorize;
 use runcord_model::text::visible;
@@ -105,6 +106,11 @@ pub(crate) fn columns<const N: usize>(rows: &[[String; N]]) -> String {
 
 fn room(cell: &str) -> usize {
     anstream::adapter::strip_str(cell).to_string().chars().count()
+}
+
+/// A time for people: UTC, to the second.
+pub(crate) fn when(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%SZ").to_string()
 }
 
 /// Paint for a word that says how something is.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::around::Around;
 use crate::failure::Failure;
 use crate::files::{self, Readers};
-use crate::output::{Answer, columns, painted};
+use crate::output::{Answer, columns, painted, when};
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Command {
@@ -128,7 +128,7 @@ fn show(ledger: &Ledger, id: &PlanId, now: &Moment) -> Result<Answer, Failure> {
     let signed = ledger.approvals(id)?;
     let state = state_word(&kept, &until, now);
     let mut shown = painted(&page::plan_page(&kept.plan));
-    shown.push_str(&format!("\n\nstate         {state}, open until {}\n", until.utc()));
+    shown.push_str(&format!("\n\nstate         {state}, open until {}\n", when(until.utc())));
     shown.push_str(&format!("signed        {}\n", signed_words(&signed)));
     shown.push_str(&format!("to do         {}\n", to_do(&kept, state)));
     let people: Vec<_> = signed.iter().map(signature_json).collect();
@@ -146,8 +146,8 @@ fn signed_words(signed: &[KeptApproval]) -> String {
         return "by nobody yet".to_owned();
     }
     let one = |one: &KeptApproval| match one.verdict {
-        Verdict::Approve => format!("by {} at {}", one.approver, one.at.utc),
-        Verdict::Reject => format!("rejected by {} at {}", one.approver, one.at.utc),
+        Verdict::Approve => format!("by {} at {}", one.approver, when(one.at.utc)),
+        Verdict::Reject => format!("rejected by {} at {}", one.approver, when(one.at.utc)),
     };
     signed.iter().map(one).collect::<Vec<_>>().join(", ")
 }

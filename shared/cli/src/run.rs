@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::around::Around;
 use crate::failure::Failure;
-use crate::output::{Answer, columns, painted};
+use crate::output::{Answer, columns, painted, when};
 use crate::servers;
 
 #[derive(Debug, clap::Subcommand)]
@@ -40,7 +40,7 @@ fn list(around: &Around, limit: u32) -> Result<Answer, Failure> {
         rows.push([
             kept.state.as_str().to_owned(),
             kept.id.to_string(),
-            begun.strftime("%Y-%m-%d %H:%M:%SZ").to_string(),
+            when(begun),
             kept.principal.to_string(),
             summary.lines().next().unwrap_or_default().to_owned(),
         ]);

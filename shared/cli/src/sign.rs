@@ -50,7 +50,7 @@ pub(crate) async fn sign(namespace: &str, signer: &Signer, statement: &[u8]) -> 
     std::fs::write(&statement_file, statement).map_err(unusable)?;
     let key = key_file(folder.path(), &signer.key)?;
     let command =
-        ssh("ssh-keygen")?.args(["-Y", "sign", "-n", namespace, "-f"]).arg(key).arg(&statement_file);
+        ssh("ssh-keygen")?.args(["-q", "-Y", "sign", "-n", namespace, "-f"]).arg(key).arg(&statement_file);
     let finished = interactive(command).run().await.map_err(|e| not_signed(&signer.key).because(e))?;
     if !finished.status.success() {
         return Err(not_signed(&signer.key).because(said(&finished)));

@@ -8,7 +8,7 @@ use rmcp::RoleServer;
 use rmcp::model::{ProgressNotificationParam, ProgressToken};
 use rmcp::service::Peer;
 use runcord_model::{Code, Principal, Refusal};
-use runcord_runtime::service::{Progress, ProgressNote};
+use runcord_runtime::progress::{Progress, ProgressNote};
 use runcord_runtime::tools::{ToolHint, ToolSpec};
 use serde_json::{Map, Value};
 use tokio::sync::mpsc;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rmcp::model::{CallToolResult, ContentBlock, Prompt, Resource, Tool, ToolAnnotations};
 use runcord_model::Refusal;
-use runcord_runtime::service::RunbookPage;
+use runcord_runtime::browse::RunbookPage;
 use runcord_runtime::tools::{ToolHint, ToolSpec};
 use serde_json::{Map, Value, json};
 

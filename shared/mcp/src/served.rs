@@ -1,7 +1,9 @@
 //! What this crate serves, so that the wire can be tried without a target, a policy and a ledger behind it.
 
 use runcord_model::{Principal, Refusal};
-use runcord_runtime::service::{Progress, RunbookPage, Service};
+use runcord_runtime::browse::RunbookPage;
+use runcord_runtime::progress::Progress;
+use runcord_runtime::service::Service;
 use runcord_runtime::target::{Actions, Target};
 use runcord_runtime::tools::ToolSpec;
 use serde_json::{Map, Value};

@@ -49,9 +49,12 @@ pub struct Decision {
 }
 
 impl Decision {
-    /// `1 approver` or `2 sre, or 1 sre and 1 security`.
+    /// `1 approval from approvers`, or `2 approvals from sre, or 1 approval from sre and 1 approval from security`.
     pub fn needed_in_words(&self) -> String {
-        let one = |n: &Needed| format!("{} from {}", n.count, n.group);
+        let one = |n: &Needed| match n.count {
+            1 => format!("1 approval from {}", n.group),
+            count => format!("{count} approvals from {}", n.group),
+        };
         let all = |alternative: &Vec<Needed>| alternative.iter().map(one).collect::<Vec<_>>().join(" and ");
         self.approvals_needed.iter().map(all).collect::<Vec<_>>().join(", or ")
     }

@@ -84,7 +84,7 @@ pub struct VerifiedCheck {
     pub check: String,
     /// Whether it held.
     pub held: bool,
-    /// The runbook's message for when it does not.
+    /// `holds`, or the runbook's message for when it does not.
     pub message: String,
 }
 

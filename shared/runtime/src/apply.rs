@@ -10,7 +10,8 @@ use runcord_model::{
 use runcord_runbooks::Filled;
 use serde_json::{Value, json};
 
-use crate::library::{Entry, Loaded};
+use crate::entry::Entry;
+use crate::library::Loaded;
 use crate::material::{PlanMaterial, RunMaterial};
 use crate::pipeline::{Judged, Requested};
 use crate::target::{Actions, Target};

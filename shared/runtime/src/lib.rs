@@ -6,12 +6,15 @@
 pub mod apply;
 pub mod approvals;
 pub mod authority;
+pub mod browse;
 pub mod clock;
+pub mod entry;
 pub mod launch;
 pub mod library;
 pub mod material;
 pub mod page;
 pub mod pipeline;
+pub mod progress;
 pub mod service;
 pub mod settings;
 pub mod statement;

@@ -8,11 +8,11 @@ use std::path::Path;
 use std::sync::{Arc, RwLock};
 
 use miette::{Diagnostic, Report};
-use runcord_model::{Catalog, Digest, RunbookName, RunbookRef};
+use runcord_model::{Catalog, Digest, RunbookName};
 use runcord_policy::Policies;
-use runcord_runbooks::Runbook;
 use serde::{Deserialize, Serialize};
 
+use crate::entry::{self, Entry};
 use crate::settings::{Origin, Settings};
 use crate::tools::Tool;
 
@@ -29,22 +29,6 @@ pub struct Digests {
     pub targets: Digest,
     /// All runbook files.
     pub runbooks: Digest,
-}
-
-/// One runbook with the name of its file.
-#[derive(Debug, Clone)]
-pub struct Entry {
-    /// The runbook.
-    pub runbook: Runbook,
-    /// The name of its file.
-    pub file: String,
-}
-
-impl Entry {
-    /// The runbook by name, version and digest.
-    pub fn reference(&self) -> RunbookRef {
-        self.runbook.reference()
-    }
 }
 
 /// One loaded set: immutable, shared by all that one call does.
@@ -280,7 +264,7 @@ fn digests(texts: &Texts) -> Digests {
 fn runbooks(texts: &Texts, catalog: &Catalog) -> Result<BTreeMap<RunbookName, Arc<Entry>>, LoadError> {
     let (mut good, mut problems) = (BTreeMap::new(), Vec::new());
     for (file, text) in &texts.runbooks {
-        match one(file, text, catalog) {
+        match entry::one(file, text, catalog) {
             Ok(Some(entry)) => {
                 let name = entry.runbook.name().clone();
                 if good.insert(name.clone(), Arc::new(entry)).is_some() {
@@ -295,19 +279,4 @@ fn runbooks(texts: &Texts, catalog: &Catalog) -> Result<BTreeMap<RunbookName, Ar
         }
     }
     if problems.is_empty() { Ok(good) } else { Err(LoadError { what: "the runbooks".into(), problems }) }
-}
-
-/// One runbook from its text, or none when it is another server's.
-///
-/// # Errors
-/// Every problem found in it.
-pub fn one(file: &str, text: &str, catalog: &Catalog) -> Result<Option<Entry>, Vec<Report>> {
-    let parsed = runcord_runbooks::Runbook::parse(file, text).map_err(|report| vec![report.into()])?;
-    if parsed.server() != catalog.server {
-        return Ok(None);
-    }
-    let runbook = parsed
-        .check(catalog, runcord_seal::digest(text.as_bytes()))
-        .map_err(|reports| reports.into_iter().map(Report::from).collect::<Vec<_>>())?;
-    Ok(Some(Entry { runbook, file: file.to_owned() }))
 }

@@ -121,7 +121,7 @@ pub fn plan_page(plan: &Plan) -> String {
     page.push_str(&format!("plan          {}, digest {}\n", body.plan_id, plan.digest.short()));
     page.push_str(&format!("open until    {}\n", body.deadline.utc()));
     section(&mut page, "Steps", plan.steps.iter().map(|s| format!("{}: {}", s.id, s.summary)));
-    section(&mut page, "Changes", plan.diff.iter().map(|c| c.text.clone()));
+    section(&mut page, "Changes", plan.diff.iter().map(|c| format!("{}: {}", c.object, c.text)));
     section(&mut page, "Blast radius", blast_lines(&body.blast_radius));
     section(&mut page, "Checked by dry-run", plan.coverage.checked.iter().cloned());
     section(&mut page, "Undetermined", plan.coverage.undetermined.iter().cloned());

@@ -12,7 +12,8 @@ use runcord_policy::{Ask, Evidence};
 use runcord_runbooks::{Filled, Verdict};
 use serde_json::{Map, Value, json};
 
-use crate::library::{Entry, Loaded};
+use crate::entry::Entry;
+use crate::library::Loaded;
 use crate::material::{Origin, PlanMaterial, Step};
 use crate::target::{Actions, Draft, Fixed, Measured as Measurement, Target};
 use crate::{page, refuse};

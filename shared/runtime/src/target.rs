@@ -81,7 +81,7 @@ pub trait Actions: Clone + Debug + Send + Sync + 'static {
     fn diff(before: &Self::Seen, after: &Self::Seen) -> Vec<Change>;
     /// One line for a person about one act: `evict pod shop/web-1`.
     fn describe(act: &Self::Act) -> String;
-    /// How long the act may be deferred or waited for, all attempts together, before the run ends there.
+    /// How long the act's step may take up to its end, waiting included, before the run ends there.
     fn patience(act: &Self::Act) -> Duration;
 }
 

@@ -7,7 +7,7 @@ use jsonschema::Validator;
 use runcord_model::{Catalog, Code, EffectKind, Refusal, RunbookName};
 use serde_json::{Map, Value, json};
 
-use crate::library::Entry;
+use crate::entry::Entry;
 
 /// What a tool does, for the annotations that clients show. Hints bind nobody: nothing rests on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

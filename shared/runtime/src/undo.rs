@@ -5,7 +5,7 @@ use std::sync::Arc;
 use runcord_ledger::KeptRun;
 use runcord_model::{Code, Principal, Refusal, RunbookName};
 
-use crate::library::Entry;
+use crate::entry::Entry;
 use crate::material::{Origin, RunMaterial};
 use crate::pipeline::Requested;
 use crate::refuse;

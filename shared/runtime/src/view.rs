@@ -125,10 +125,9 @@ fn summary<A: Actions>(
         people => format!("approved by {}", people.join(" and ")),
     };
     let (done, of) = steps.iter().fold((0, 0), |(d, o), step| (d + step.done, o + step.of));
-    let changed = closing.map(|c| c.diff.len()).unwrap_or_default();
     let ending = match state.end() {
         None => format!("under way: {done} of {of} acts done{}", current(steps)),
-        Some(End::Verified) => format!("done and verified; {changed} objects differ from before"),
+        Some(End::Verified) => format!("done and verified{}", changes(closing)),
         Some(End::Unverified { reason }) => format!("done, but NOT verified: {reason}"),
         Some(End::Stopped { cause, .. }) => {
             format!("STOPPED because {}, after {done} of {of} acts{}", cause.as_str(), current(steps))
@@ -139,6 +138,21 @@ fn summary<A: Actions>(
         }
     };
     format!("{headline} ({approved}): {ending}.")
+}
+
+/// The first few changes as observed, and how many more there are.
+fn changes(closing: Option<&Closing>) -> String {
+    const SHOWN: usize = 3;
+    let diff = closing.map(|c| c.diff.as_slice()).unwrap_or_default();
+    if diff.is_empty() {
+        return "; nothing differs from before".to_owned();
+    }
+    let shown: Vec<_> = diff.iter().take(SHOWN).map(|c| format!("{}: {}", c.object, c.text)).collect();
+    let more = match diff.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n => format!("; and {n} more"),
+    };
+    format!(". Changed: {}{more}", shown.join("; "))
 }
 
 fn current(steps: &[RunStep]) -> String {

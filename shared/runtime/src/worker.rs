@@ -17,7 +17,7 @@ use serde_json::json;
 use crate::material::{Origin, RunMaterial};
 use crate::target::{Acted, Actions, Target, Waited};
 use crate::view::Closing;
-use crate::{clock, library, statement, view};
+use crate::{clock, entry, statement, view};
 
 /// Why a worker gave up. The run stays as the ledger has it, for the next worker to reconcile.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +42,8 @@ pub enum WorkError {
     Surroundings(#[from] Refusal),
 }
 
+/// What a check says that holds.
+const HOLDS: &str = "holds";
 /// How long a worker waits for a lock that a reader may hold for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a wait looks at the target, and how often it looks at the cord.
@@ -91,7 +93,7 @@ pub async fn work<T: Target>(target: &T, ledger: &Ledger, run: &RunId) -> Result
     let material: RunMaterial<T::A> =
         serde_json::from_value(kept.extras.clone()).map_err(|_| WorkError::Unreadable(run.clone()))?;
     let (file, text) = &material.runbook;
-    let runbook = match library::one(file, text, &T::A::catalog()) {
+    let runbook = match entry::one(file, text, &T::A::catalog()) {
         Ok(Some(entry)) => entry.runbook,
         Ok(None) | Err(_) => return Err(WorkError::Unreadable(run.clone())),
     };
@@ -123,7 +125,7 @@ struct Driver<'a, T: Target> {
     runbook: Runbook,
     filled: Filled,
     verification: Verification,
-    /// Since when the act at hand is deferred or waited for.
+    /// Since when the step at hand is waited for: its patience is for all of its acts together.
     since: Option<(usize, Instant)>,
 }
 
@@ -201,6 +203,7 @@ impl<T: Target> Driver<'_, T> {
         let Some(what) = self.material.act(act).cloned() else {
             return Err(WorkError::Unreadable(self.lock.run().clone()));
         };
+        self.begin_step(act);
         let permit = match self.ledger.permit(&self.lock, act, &clock::now()?) {
             Ok(permit) => permit,
             Err(PermitRefused::Stop(cause)) => return Ok(Some(Event::StopAsked { cause })),
@@ -220,12 +223,17 @@ impl<T: Target> Driver<'_, T> {
         }))
     }
 
+    fn begin_step(&mut self, act: usize) {
+        let step = self.material.acts().nth(act).map(|(step, _)| step);
+        if let Some(step) = step.filter(|step| self.since.is_none_or(|(which, _)| which != *step)) {
+            self.since = Some((step, Instant::now()));
+        }
+    }
+
+    /// Whether the time of the act's step is over. It begins with the step's first act.
     fn out_of_patience(&mut self, act: usize) -> bool {
-        let began = match self.since {
-            Some((which, began)) if which == act => began,
-            Some(_) | None => Instant::now(),
-        };
-        self.since = Some((act, began));
+        self.begin_step(act);
+        let Some((_, began)) = self.since else { return true };
         self.material.act(act).is_none_or(|what| began.elapsed() >= T::A::patience(what))
     }
 
@@ -325,7 +333,7 @@ impl<T: Target> Driver<'_, T> {
             let observed = T::A::observe(&seen);
             checks.extend(self.runbook.verify().iter().map(|check| {
                 let (held, message) = match check.evaluate(&observed, &self.filled) {
-                    Verdict::Held => (true, check.message().to_owned()),
+                    Verdict::Held => (true, HOLDS.to_owned()),
                     Verdict::NotHeld { message } => (false, message),
                 };
                 VerifiedCheck { check: check.source().to_owned(), held, message }
@@ -345,7 +353,7 @@ impl<T: Target> Driver<'_, T> {
             check: "every act is seen to be done".to_owned(),
             held: missing.is_none(),
             message: missing.map_or_else(
-                || "every act is seen to be done".to_owned(),
+                || HOLDS.to_owned(),
                 |act| format!("not seen to be done: {}", T::A::describe(act)),
             ),
         }

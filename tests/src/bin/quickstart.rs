@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use runcord_tests::bed::{Approver, Bed};
@@ -9,7 +10,6 @@ use runcord_tests::cluster::is_ready;
 use runcord_tests::session::{Answer, Era, Session};
 use runcord_tests::{ControlPlane, objects};
 use serde_json::{Value, json};
-use std::time::Duration;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -38,7 +38,7 @@ async fn story() -> Result<()> {
     let plan = session.call("plan_drain_node", json!({"node": node, "reason": reason})).await?.done()?;
     quote(plan.str("/summary")?);
     for change in list(&plan, "/diff") {
-        say(&format!("  change   {}", text(&change, "text")));
+        say(&format!("  change   {}: {}", text(&change, "object"), text(&change, "text")));
     }
     say(&format!("  next     {}", plan.str("/next")?));
 
@@ -85,11 +85,7 @@ fn page(plan: &Answer, end: &Answer, records: &Path) -> Result<()> {
     say("approved by    ana, with an SSH signature over the plan's digest");
     say(&format!("               {}", plan.str("/digest")?));
     for (n, change) in list(end, "/diff").iter().enumerate() {
-        say(&format!(
-            "{}{}",
-            if n == 0 { "changed        " } else { "               " },
-            text(change, "text")
-        ));
+        say(&format!("{}{}", if n == 0 { "changed        " } else { "               " }, changed(change)));
     }
     let checks = list(end, "/verification/checks");
     say(&format!("verified       {} checks held: {}", checks.len(), end.str("/state")?));
@@ -153,6 +149,10 @@ fn list(answer: &Answer, pointer: &str) -> Vec<Value> {
 
 fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+fn changed(change: &Value) -> String {
+    format!("{}: {}", text(change, "object"), text(change, "text"))
 }
 
 fn title(text: &str) {

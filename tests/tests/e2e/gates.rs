@@ -329,10 +329,7 @@ async fn a_pulled_cord_stops_everything_until_a_person_resets_it() -> Result<()>
     session.call("pull_cord", json!({"reason": "a test"})).await?.done()?;
     assert_eq!(apply(&session, &plan).await?.refusal()?, "cord_pulled");
     let mut reset: Vec<std::ffi::OsString> =
-        ["cord", "reset", "--reason", "a test", "--yes", "--as", "ana", "--key"]
-            .into_iter()
-            .map(Into::into)
-            .collect();
+        ["cord", "reset", "--reason", "a test", "--as", "ana", "--key"].into_iter().map(Into::into).collect();
     reset.push(bed.key(Approver::Ana).into());
     let output = bed.runcord(reset)?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -38,8 +38,8 @@ async fn a_node_is_drained_verified_recorded_and_undone() -> Result<()> {
     assert_eq!(early.refusal()?, "approval_required");
     assert!(schedulable(&bed, &node).await?, "nothing was done");
 
-    bed.approve(plan.str("/plan_id")?, Approver::Ana)?;
-    transcript.command("runcord approve PLAN --as ana", "approved");
+    let printed = bed.approve(plan.str("/plan_id")?, Approver::Ana)?;
+    transcript.command("runcord approve PLAN --as ana", &printed);
     let run = apply(&session, &plan).await?.done()?;
     assert_eq!(run.str("/state")?, "applying");
     let end = ended(&session, run.str("/run_id")?).await?;

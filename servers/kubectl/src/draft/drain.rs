@@ -75,8 +75,9 @@ fn one_budget_at_most(pod: &Pod, seen: &Seen) -> Result<(), Refusal> {
     if pod.budgets.len() < 2 || pod.phase != Phase::Running {
         return Ok(());
     }
-    let names: Vec<_> =
+    let mut names: Vec<_> =
         pod.budgets.iter().filter_map(|uid| seen.budget(uid)).map(|b| b.name.to_string()).collect();
+    names.sort();
     Err(precondition(
         format!(
             "pod {} is covered by more than one disruption budget ({}): no eviction of it can succeed",

@@ -24,7 +24,9 @@ pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) 
             .checked
             .push(format!("evictions ({}): server-side dry-run, each by itself", evictions + deferred));
         coverage.checked.push("disruption budgets: every eviction summed".to_owned());
-        coverage.checked.push(format!("room for evicted pods: first fit, other nodes looked at: {}", seen.used.len()));
+        coverage
+            .checked
+            .push(format!("room for evicted pods: first fit, other nodes looked at: {}", seen.used.len()));
     }
     let replaces = acts.iter().any(|act| replaces_pods(act));
     if replaces {

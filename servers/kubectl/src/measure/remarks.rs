@@ -157,5 +157,6 @@ fn staying(seen: &Seen, losses: &Losses<'_>) -> Option<String> {
     };
     let (daemons, mirrors) =
         (of(|k| matches!(k, Keeper::DaemonSet(_))), of(|k| matches!(k, Keeper::Kubelet)));
-    (daemons + mirrors > 0).then(|| format!("What stays on the node: {daemons} of DaemonSets, {mirrors} static."))
+    (daemons + mirrors > 0)
+        .then(|| format!("What stays on the node: {daemons} of DaemonSets, {mirrors} static."))
 }

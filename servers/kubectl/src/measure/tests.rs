@@ -55,9 +55,7 @@ fn two_pods_that_share_one_disruption_overrun_the_budget() {
         "every eviction is summed, whatever the batches"
     );
     assert_eq!(two.blast_radius.below_minimum, Measure::Known(1));
-    assert!(
-        two.remarks.iter().any(|r| r.contains("shop/web allows 1 now, the evictions need 2"))
-    );
+    assert!(two.remarks.iter().any(|r| r.contains("shop/web allows 1 now, the evictions need 2")));
 }
 
 #[test]

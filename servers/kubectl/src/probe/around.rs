@@ -110,7 +110,10 @@ async fn of_named(reader: &Reader, seen: &mut Seen, fetched: &[Fetched]) -> Resu
 }
 
 /// The ready pods of a workload, by uid; nothing when it has no selector to find them by.
-pub(crate) async fn ready_pods(reader: &Reader, found: &Fetched) -> Result<Option<BTreeSet<Uid>>, ProbeError> {
+pub(crate) async fn ready_pods(
+    reader: &Reader,
+    found: &Fetched,
+) -> Result<Option<BTreeSet<Uid>>, ProbeError> {
     let Some(query) = found.selector.as_ref().and_then(selector::as_query) else { return Ok(None) };
     let selected = ListParams { label_selector: Some(query), ..ListParams::default() };
     let pods: Vec<ApiPod> = reader.list(Some(&found.workload.id.namespace), selected).await?;

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use runcord_model::{Code, Principal, Refusal};
-use runcord_runtime::service::{Progress, RunbookPage};
+use runcord_runtime::browse::RunbookPage;
+use runcord_runtime::progress::Progress;
 use runcord_runtime::tools::{ToolHint, ToolSpec};
 use serde_json::{Map, Value, json};
 

@@ -2,16 +2,34 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 
 /// A temporary home, with the configuration in `config/` and the state in `state/`.
-pub(crate) struct Home(tempfile::TempDir);
+pub(crate) struct Home {
+    folder: tempfile::TempDir,
+    agent: Option<PathBuf>,
+}
+
+/// An ssh-agent of our own, ended with the test.
+pub(crate) struct Agent {
+    child: Child,
+    socket: PathBuf,
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        // It may have ended by itself; there is nothing else to do about it.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
 
 impl Home {
     pub(crate) fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        Self { folder: tempfile::tempdir().unwrap(), agent: None }
     }
 
     /// With `ana` as its approver.
@@ -42,13 +60,16 @@ impl Home {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command
-            .current_dir(self.0.path())
+            .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("HOME", self.0.path())
+            .env("HOME", self.folder.path())
             .env("XDG_CONFIG_HOME", self.path("config"))
             .env("XDG_STATE_HOME", self.path("state"))
             .stdin(Stdio::null());
+        if let Some(socket) = &self.agent {
+            command.env("SSH_AUTH_SOCK", socket);
+        }
         command
     }
 
@@ -58,8 +79,36 @@ impl Home {
         assert!(made.unwrap().success());
     }
 
+    /// Starts an ssh-agent that holds this key.
+    pub(crate) fn agent_with(&self, key: &str) -> Agent {
+        let socket = self.path("agent.sock");
+        let child =
+            self.command("ssh-agent").arg("-D").arg("-a").arg(&socket).stdout(Stdio::null()).spawn().unwrap();
+        let agent = Agent { child, socket };
+        for _ in 0..100 {
+            if agent.socket.exists() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        let mut add = self.command("ssh-add");
+        let added = add.env("SSH_AUTH_SOCK", &agent.socket).arg("-q").arg(self.path(key)).output().unwrap();
+        assert!(added.status.success(), "{}", shown(&added));
+        agent
+    }
+
+    /// From here on with that agent.
+    pub(crate) fn with_agent(mut self, agent: &Agent) -> Self {
+        self.agent = Some(agent.socket.clone());
+        self
+    }
+
+    pub(crate) fn remove(&self, name: &str) {
+        std::fs::remove_file(self.path(name)).unwrap();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub(crate) fn exists(&self, name: &str) -> bool {

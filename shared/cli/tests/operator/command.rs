@@ -1,8 +1,6 @@
 //! The built command in a home of its own: from nothing to an installation, and what it refuses on the way.
 
-mod home;
-
-use home::Home;
+use crate::home::Home;
 use serde_json::Value;
 
 #[test]
@@ -59,13 +57,40 @@ fn only_an_approver_in_force_signs_the_next_authority() {
         "config/runcord/policy/approvers",
         &format!("eve namespaces=\"runcord-approval,runcord-authority\" {eve}"),
     );
-    home.replace("config/runcord/policy/people.yaml", "people:\n", "people:\n  eve: {groups: [approvers]}\n");
+    home.replace(
+        "config/runcord/policy/people.yaml",
+        "\npeople:\n",
+        "\npeople:\n  eve: {groups: [approvers]}\n",
+    );
     let refused = home.json(1, "activate --yes --key eve --as eve");
     assert_eq!(refused["error"]["code"], "approval_invalid", "{refused}");
     assert_eq!(home.json(1, "doctor --offline")["ok"], false);
     home.json(0, "activate --yes");
     home.append("config/runcord/policy/targets.yaml", "# eve may sign now\n");
     assert_eq!(home.json(0, "activate --yes --key eve")["by"], "eve");
+}
+
+#[test]
+fn an_authority_that_nobody_could_follow_is_refused() {
+    let home = Home::ready();
+    home.replace(
+        "config/runcord/policy/approvers",
+        "runcord-approval,runcord-authority\" ssh",
+        "runcord-approval\" ssh",
+    );
+    assert_eq!(home.json(1, "activate --yes")["error"]["code"], "refused");
+    assert_eq!(home.json(1, "doctor --offline")["ok"], false, "nothing was put in force");
+}
+
+#[test]
+fn a_key_in_the_agent_signs_as_well() {
+    let home = Home::ready();
+    let agent = home.agent_with("config/runcord/keys/ana");
+    home.remove("config/runcord/keys/ana");
+    home.remove("config/runcord/keys/ana.pub");
+    home.json(0, "cord pull --reason smoke");
+    assert_eq!(home.json(1, "cord reset --reason mended")["error"]["code"], "refused", "no key at hand");
+    assert_eq!(home.with_agent(&agent).json(0, "cord reset --reason mended")["by"], "ana");
 }
 
 #[test]
