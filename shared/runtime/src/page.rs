@@ -14,9 +14,9 @@ pub fn plan_summary(plan: &Plan, remarks: &[String]) -> String {
     lines.push(match plan.decision.outcome {
         Outcome::Allow => "Policy allows it without an approval.".to_owned(),
         Outcome::NeedsApproval => {
-            format!("Policy asks for {}: {}.", plan.decision.needed_in_words(), first_reason(plan))
+            format!("Policy asks for {}: {}.", plan.decision.needed_in_words(), reasons(plan))
         }
-        Outcome::Deny => format!("Policy denies it: {}.", first_reason(plan)),
+        Outcome::Deny => format!("Policy denies it: {}.", reasons(plan)),
     });
     lines.join("\n")
 }
@@ -34,11 +34,15 @@ pub fn plan_next(plan: &Plan) -> String {
     }
 }
 
-fn first_reason(plan: &Plan) -> String {
-    plan.decision.reasons.first().map_or_else(
-        || "no rule permits it".to_owned(),
-        |r| format!("{} ({}:{})", r.text.trim_end_matches('.'), r.file, r.line),
-    )
+/// Why, without the values and places that the decision itself holds: at 3 am the sentence counts.
+fn reasons(plan: &Plan) -> String {
+    let texts: Vec<_> = plan
+        .decision
+        .reasons
+        .iter()
+        .map(|reason| reason.text.split(" (").next().unwrap_or_default().trim_end_matches('.'))
+        .collect();
+    if texts.is_empty() { "no rule permits it".to_owned() } else { texts.join("; ") }
 }
 
 fn capitalised(text: &str) -> String {

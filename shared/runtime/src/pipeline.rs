@@ -127,10 +127,10 @@ impl<A: Actions> Admitted<A> {
         &self.actions
     }
 
-    /// Looks at what the steps are concerned with, and holds the runbook's preconditions against it.
+    /// Looks at what the steps are concerned with.
     ///
     /// # Errors
-    /// `precondition_failed` with each message that does not hold; what the target refuses.
+    /// `plan_drifted` when the target is no longer the one that the server was started for; what the target refuses.
     pub async fn probe<T: Target<A = A>>(self, target: &T) -> Result<Probed<A>, Refusal> {
         let identity = target.identity().await?;
         if identity != self.target.identity {
@@ -141,9 +141,6 @@ impl<A: Actions> Admitted<A> {
             ));
         }
         let seen = target.probe(&self.actions).await?;
-        if self.requested.origin == Origin::Steps {
-            self.preconditions(&seen)?;
-        }
         Ok(Probed { admitted: self, seen })
     }
 
@@ -171,7 +168,7 @@ impl<A: Actions> Admitted<A> {
     }
 }
 
-/// What was looked at, with preconditions that hold.
+/// What was looked at.
 #[derive(Debug)]
 pub struct Probed<A: Actions> {
     admitted: Admitted<A>,
@@ -179,10 +176,12 @@ pub struct Probed<A: Actions> {
 }
 
 impl<A: Actions> Probed<A> {
-    /// Drafts every step on what the ones before it would leave, and asks the target what it can tell of them.
+    /// Drafts every step on what the ones before it would leave, holds the runbook's preconditions, and asks the
+    /// target what it can tell of the acts. Drafts come first: they say best what is not there.
     ///
     /// # Errors
-    /// What a draft refuses (`precondition_failed`), and what the target says no to.
+    /// `precondition_failed` with what a draft refuses or with each message that does not hold; what the target says
+    /// no to.
     pub async fn plan<T: Target<A = A>>(self, target: &T, fixed: Fixed) -> Result<Planned<A>, Refusal> {
         let catalog = A::catalog();
         let mut expected = self.seen.clone();
@@ -193,6 +192,9 @@ impl<A: Actions> Probed<A> {
             let effect = catalog.action(&call.action).map_or(EffectKind::Undetermined, |spec| spec.effect);
             steps.push(Step { call: call.clone(), effect, summary, acts });
             expected = predicted;
+        }
+        if self.admitted.requested.origin == Origin::Steps {
+            self.admitted.preconditions(&self.seen)?;
         }
         let all: Vec<A::Act> = steps.iter().flat_map(|step| step.acts.iter().cloned()).collect();
         let dry_run = target.dry_run(&all).await?;
@@ -319,8 +321,13 @@ impl<A: Actions> Judged<A> {
             .map_err(|_| refuse::internal("a plan could not be written canonically"))?;
         let effect_digest = runcord_seal::digest_of(&body.effect.equal)
             .map_err(|_| refuse::internal("an effect could not be written canonically"))?;
+        let headline = match &admitted.requested.origin {
+            Origin::Steps => admitted.requested.headline,
+            // What is about to happen is the way back, not what the runbook's own headline says.
+            Origin::Undo { .. } => undo_headline(&steps, &body.target.name),
+        };
         let mut plan = Plan {
-            headline: admitted.requested.headline,
+            headline,
             steps: steps.iter().map(plan_step).collect(),
             diff: self.measured.measurement.diff,
             coverage: self.measured.measurement.coverage,
@@ -342,6 +349,11 @@ impl<A: Actions> Judged<A> {
         let Planned { probed, steps, .. } = self.measured.planned;
         (steps, probed.seen)
     }
+}
+
+fn undo_headline<A: Actions>(steps: &[Step<A>], target: &str) -> String {
+    let summaries: Vec<_> = steps.iter().map(|step| step.summary.as_str()).collect();
+    format!("undo: {} on {target}", summaries.join(", then "))
 }
 
 fn plan_step<A: Actions>(step: &Step<A>) -> PlanStep {

@@ -286,7 +286,7 @@ async fn a_sponsors_own_ordinary_key_approves_nothing() -> Result<()> {
     let (node, _) = busiest_node(&bed).await?;
     // Ana is the operating-system user on whose behalf the agent asks.
     let people = bed.policy().join("people.yaml");
-    let login = whoami()?;
+    let login = crate::story::login()?;
     let text =
         std::fs::read_to_string(&people)?.replace("ana: {login: ana,", &format!("ana: {{login: {login},"));
     std::fs::write(&people, text)?;
@@ -298,11 +298,6 @@ async fn a_sponsors_own_ordinary_key_approves_nothing() -> Result<()> {
     bed.approve(plan.str("/plan_id")?, Approver::Ben)?;
     verified(&session, &plan).await?;
     Ok(())
-}
-
-fn whoami() -> Result<String> {
-    let output = std::process::Command::new("id").arg("-un").output()?;
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
 }
 
 #[tokio::test]

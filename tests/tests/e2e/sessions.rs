@@ -2,12 +2,13 @@
 
 use anyhow::Result;
 use runcord_tests::bed::{Approver, Bed};
+use runcord_tests::objects;
 use runcord_tests::session::{ERAS, Era};
-use runcord_tests::{Transcript, objects};
 use serde_json::json;
 
 use crate::story::{
-    apply, budget, busiest_node, deploy, drain_of, ended, of_web, pods, schedulable, verified, web, with,
+    apply, budget, deploy, drain_of, ended, of_web, pods, quietest_node, schedulable, transcript, verified,
+    web, with,
 };
 
 #[tokio::test]
@@ -15,11 +16,9 @@ async fn a_node_is_drained_verified_recorded_and_undone() -> Result<()> {
     let bed = Bed::new("drain", 4).await?;
     web(&bed, 4).await?;
     budget(&bed, 2, 2).await?;
-    let (node, _) = busiest_node(&bed).await?;
+    let node = quietest_node(&bed).await?;
     let session = bed.session(Era::Stateless).await?;
-    let identity = bed.identity()?;
-    let mut transcript =
-        Transcript::new(&[(&node, "NODE"), (bed.name.as_str(), "NAMESPACE"), (&identity, "IDENTITY")])?;
+    let mut transcript = transcript(&bed, &[(&node, "NODE")])?;
 
     let args = drain_of(&node);
     let plan = session.call("plan_drain_node", args.clone()).await?.done()?;
@@ -138,20 +137,27 @@ async fn a_workload_is_scaled_and_scaled_back() -> Result<()> {
     let bed = Bed::new("scale", 3).await?;
     web(&bed, 2).await?;
     let session = bed.session(Era::Initialize).await?;
-    let plan =
-        session.call("plan_scale_workload", with(of_web(&bed), json!({"replicas": 4}))).await?.done()?;
+    let mut transcript = transcript(&bed, &[])?;
+    let args = with(of_web(&bed), json!({"replicas": 4}));
+    let plan = session.call("plan_scale_workload", args.clone()).await?.done()?;
+    transcript.call("plan_scale_workload", &args, &plan);
     assert_eq!(plan.str("/decision/outcome")?, "allow", "scaling up loses nothing: {:#}", plan.content);
     let end = verified(&session, &plan).await?;
+    transcript.call("run_status", &json!({"id": end.str("/run_id")?, "wait_seconds": 10}), &end);
     assert_eq!(pods(&bed).await?.len(), 4);
     assert!(!end.content["diff"].as_array().map(Vec::is_empty).unwrap_or(true), "{:#}", end.content);
 
     // Back to two of four: two pods at once and half of it, which one approver answers for.
-    let undo = session.call("undo_plan", json!({"run_id": end.str("/run_id")?})).await?.done()?;
+    let undo_args = json!({"run_id": end.str("/run_id")?});
+    let undo = session.call("undo_plan", undo_args.clone()).await?.done()?;
+    transcript.call("undo_plan", &undo_args, &undo);
     assert_eq!(undo.str("/decision/outcome")?, "needs_approval", "{:#}", undo.content);
-    bed.approve(undo.str("/plan_id")?, Approver::Ana)?;
-    verified(&session, &undo).await?;
+    let printed = bed.approve(undo.str("/plan_id")?, Approver::Ana)?;
+    transcript.command("runcord approve PLAN --as ana", &printed);
+    let end = verified(&session, &undo).await?;
+    transcript.call("run_status", &json!({"id": end.str("/run_id")?, "wait_seconds": 10}), &end);
     assert_eq!(pods(&bed).await?.len(), 2);
-    Ok(())
+    transcript.check("scale_workload")
 }
 
 #[tokio::test]
@@ -174,4 +180,50 @@ async fn reads_are_bounded_and_what_workloads_say_is_untrusted() -> Result<()> {
     assert!(text.contains("\"untrusted\""), "{text}");
     assert!(!text.contains('\u{1b}'), "no escape sequence reaches a client");
     Ok(())
+}
+
+#[tokio::test]
+async fn the_reference_client_plans_in_every_mode() -> Result<()> {
+    let bed = Bed::new("reference", 2).await?;
+    web(&bed, 2).await?;
+    let server = runcord_tests::binaries::find("runcord-kubectl")?;
+    for mode in ["auto", "legacy", "2026-07-28"] {
+        let args = with(of_web(&bed), json!({"replicas": 3}));
+        let seen =
+            runcord_tests::python::session(mode, &server, bed.environment(), "plan_scale_workload", &args)?;
+        assert!(!seen.refused, "{mode}: {}", seen.text);
+        assert_eq!(
+            seen.content["headline"],
+            format!("scale Deployment {}/web to 3 on test-eu", bed.name.as_str())
+        );
+        assert_eq!(seen.tools.get("plan_scale_workload"), Some(&json!(true)), "{mode}: planning reads only");
+        assert_eq!(seen.tools.get("apply_plan"), Some(&json!(false)), "{mode}: applying does not");
+        assert!(
+            seen.tools.keys().all(|name| !["approve", "activate", "cord_reset"].contains(&name.as_str()))
+        );
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_session_is_refused_is_golden() -> Result<()> {
+    let bed = Bed::new("refused", 2).await?;
+    web(&bed, 2).await?;
+    let session = bed.session(Era::Stateless).await?;
+    let mut transcript = transcript(&bed, &[])?;
+    let restart = |name: &str, namespace: &str| json!({"kind": "Deployment", "namespace": namespace, "name": name, "reason": "a test"});
+    for (tool, args) in [
+        ("plan_restart_workload", restart("-web", bed.name.as_str())),
+        ("plan_restart_workload", restart("web", "kube-system")),
+        ("plan_restart_workload", restart("nothing", bed.name.as_str())),
+        ("plan_scale_workload", with(of_web(&bed), json!({"replicas": 2}))),
+        ("plan_scale_workload", with(of_web(&bed), json!({"replicas": 0}))),
+        ("apply_plan", json!({"plan_id": "pln_aaaaaaaaaaaaaaaaaaaaaaaaaa", "expect": "x"})),
+        ("run_status", json!({"id": "run_aaaaaaaaaaaaaaaaaaaaaaaaaa"})),
+        ("pull_cord", json!({"reason": "a test"})),
+    ] {
+        let answer = session.call(tool, args.clone()).await?;
+        transcript.call(tool, &args, &answer);
+    }
+    transcript.check("refused")
 }

@@ -1,5 +1,6 @@
 //! The steps that most sessions share.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -8,8 +9,8 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
 use runcord_tests::bed::Bed;
 use runcord_tests::cluster::{is_ready, wait_for};
-use runcord_tests::objects;
 use runcord_tests::session::{Answer, Session};
+use runcord_tests::{Transcript, objects};
 use serde_json::{Value, json};
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -46,13 +47,37 @@ pub(crate) async fn pods(bed: &Bed) -> Result<Vec<Pod>> {
     Ok(pods.into_iter().filter(is_ready).collect())
 }
 
+/// The operating-system user whom agents ask for.
+pub(crate) fn login() -> Result<String> {
+    let output = std::process::Command::new("id").arg("-un").output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// An empty transcript in which nothing names this run.
+pub(crate) fn transcript(bed: &Bed, names: &[(&str, &str)]) -> Result<Transcript> {
+    let (identity, sponsor) = (bed.identity()?, format!("for {}", login()?));
+    let mut names = names.to_vec();
+    names.extend([(bed.name.as_str(), "NAMESPACE"), (&identity, "IDENTITY"), (&sponsor, "for LOGIN")]);
+    Transcript::new(&names)
+}
+
+/// The node that the fewest pods of `web` are on, but one at least.
+pub(crate) async fn quietest_node(bed: &Bed) -> Result<String> {
+    let counts = pods_by_node(bed).await?;
+    Ok(counts.into_iter().min_by_key(|(_, count)| *count).context("no pod of web is on a node")?.0)
+}
+
 /// The node that the most pods of `web` are on, and how many.
 pub(crate) async fn busiest_node(bed: &Bed) -> Result<(String, usize)> {
-    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    pods_by_node(bed).await?.into_iter().max_by_key(|(_, count)| *count).context("no pod of web is on a node")
+}
+
+async fn pods_by_node(bed: &Bed) -> Result<BTreeMap<String, usize>> {
+    let mut counts = BTreeMap::new();
     for pod in pods(bed).await? {
         *counts.entry(node_of(&pod)?).or_default() += 1;
     }
-    counts.into_iter().max_by_key(|(_, count)| *count).context("no pod of web is on a node")
+    Ok(counts)
 }
 
 pub(crate) fn node_of(pod: &Pod) -> Result<String> {
