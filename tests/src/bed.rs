@@ -92,6 +92,11 @@ impl Bed {
         self.folder.path().join(name)
     }
 
+    /// The kubeconfig file of its servers, for a test to change.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
     /// The private key of an approver; its public half is beside it.
     pub fn key(&self, approver: Approver) -> PathBuf {
         self.path("keys").join(approver.name())

@@ -31,8 +31,9 @@ impl Writer {
     }
 
     async fn patch(&self, permit: Permit, patch: &Patch) -> Acted {
+        let attempt = permit.attempt();
         match self.send(permit, requests::patch(patch, Mode::Real)).await {
-            Ok(answer) => judge_patch(patch, answer.status),
+            Ok(answer) => judge_patch(patch, answer.status, attempt),
             Err(lost) => lost,
         }
     }
@@ -113,9 +114,14 @@ enum Judged {
     Another,
 }
 
-fn judge_patch(patch: &Patch, status: StatusCode) -> Acted {
+fn judge_patch(patch: &Patch, status: StatusCode, attempt: u32) -> Acted {
     let object = patch.object.label();
     match status {
+        // An earlier attempt whose answer never came may have arrived after all, and then this is its own doing:
+        // only looking for its mark can tell.
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND if attempt > 1 => {
+            lost(format!("{object} was not as planned at a further attempt"))
+        }
         s if s.is_success() => Acted::Done,
         StatusCode::TOO_MANY_REQUESTS => deferred("the API server is overloaded"),
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT => {
@@ -177,7 +183,7 @@ fn lost(reason: impl Into<String>) -> Acted {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{eviction, pod};
+    use crate::samples::{cordon, eviction, pod};
 
     fn judge(status: u16, body: &str) -> Judged {
         let answer =
@@ -192,6 +198,15 @@ mod tests {
         }
         let two = "This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.";
         assert!(matches!(judge(500, two), Judged::Said(Acted::Refused { .. })));
+    }
+
+    #[test]
+    fn a_further_attempt_that_meets_its_own_doing_is_looked_at_and_never_failed() {
+        let patch = cordon();
+        for status in [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::CONFLICT, StatusCode::NOT_FOUND] {
+            assert!(matches!(judge_patch(&patch, status, 1), Acted::Refused { .. }), "{status}");
+            assert!(matches!(judge_patch(&patch, status, 2), Acted::Lost { .. }), "{status}");
+        }
     }
 
     #[test]

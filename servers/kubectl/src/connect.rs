@@ -25,10 +25,12 @@ pub struct Connect {
 pub(crate) struct Connected {
     pub(crate) wire: Wire,
     pub(crate) authority: String,
+    /// The context of the kubeconfig; none inside a cluster.
+    pub(crate) context: Option<String>,
 }
 
 pub(crate) async fn connect(connect: &Connect) -> Result<Connected, Refusal> {
-    let mut config = configuration(connect).await?;
+    let (mut config, context) = configuration(connect).await?;
     // Nothing is retried behind our back: a mutation sent twice is a mutation too many.
     config.default_retry = false;
     verified(&config)?;
@@ -39,10 +41,10 @@ pub(crate) async fn connect(connect: &Connect) -> Result<Connected, Refusal> {
             "the credentials or certificates of the kubeconfig cannot be used; standard error says why",
         )
     })?;
-    Ok(Connected { wire: Wire::new(client), authority })
+    Ok(Connected { wire: Wire::new(client), authority, context })
 }
 
-async fn configuration(connect: &Connect) -> Result<Config, Refusal> {
+async fn configuration(connect: &Connect) -> Result<(Config, Option<String>), Refusal> {
     let read = match &connect.kubeconfig {
         Some(path) => Kubeconfig::read_from(path).map(Some),
         None => match Kubeconfig::read() {
@@ -55,11 +57,14 @@ async fn configuration(connect: &Connect) -> Result<Config, Refusal> {
         unreachable("there is no usable kubeconfig; standard error says why")
     };
     let Some(mut kubeconfig) = read.map_err(|e| unusable(&e))? else {
-        return Config::incluster().map_err(|e| unusable(&e));
+        return Config::incluster().map(|config| (config, None)).map_err(|e| unusable(&e));
     };
     silence_plugins(&mut kubeconfig);
-    let options = KubeConfigOptions { context: connect.context.clone(), ..KubeConfigOptions::default() };
-    Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| unusable(&e))
+    // Named from here on, so that a context switched later does not switch this process's own worker.
+    let context = connect.context.clone().or_else(|| kubeconfig.current_context.clone());
+    let options = KubeConfigOptions { context: context.clone(), ..KubeConfigOptions::default() };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.map_err(|e| unusable(&e))?;
+    Ok((config, context))
 }
 
 /// Only when nobody asked for a kubeconfig and there is none. One that is broken is never passed over: the next best

@@ -30,8 +30,9 @@ pub struct Kubernetes {
     rehearsal: Rehearsal,
     writer: Writer,
     authority: String,
-    /// Workloads whose pods this process has evicted: they stay in view when none of their pods is on the node.
-    evicted_from: Mutex<BTreeSet<OwnerRef>>,
+    context: Option<String>,
+    /// Workloads that were seen before the run: they stay in view when none of their pods is on the node any more.
+    recalled: Mutex<BTreeSet<OwnerRef>>,
 }
 
 /// Shows which cluster it is, and no credentials.
@@ -48,27 +49,26 @@ impl Kubernetes {
     /// `target_unreachable` when there is no usable kubeconfig or no answer, `precondition_failed` when the cluster's
     /// certificate is not checked or the credentials may not even read the namespace `kube-system`.
     pub async fn connect(connect: Connect) -> Result<Self, Refusal> {
-        let Connected { wire, authority } = connect::connect(&connect).await?;
+        let Connected { wire, authority, context } = connect::connect(&connect).await?;
         let kubernetes = Self {
             reader: Reader::new(wire.clone()),
             rehearsal: Rehearsal::new(wire.clone()),
             writer: Writer::new(wire),
             authority,
-            evicted_from: Mutex::new(BTreeSet::new()),
+            context,
+            recalled: Mutex::new(BTreeSet::new()),
         };
         kubernetes.identity().await?;
         Ok(kubernetes)
     }
 
-    fn remembered(&self) -> BTreeSet<OwnerRef> {
-        self.evicted_from.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The context of the kubeconfig that was used; none inside a cluster.
+    pub fn context(&self) -> Option<&str> {
+        self.context.as_deref()
     }
 
-    fn remember(&self, act: &Act) {
-        if let Act::Evict(evict) = act {
-            let mut all = self.evicted_from.lock().unwrap_or_else(PoisonError::into_inner);
-            all.extend(evict.owner.clone());
-        }
+    fn recalled(&self) -> BTreeSet<OwnerRef> {
+        self.recalled.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -134,7 +134,12 @@ impl Target for Kubernetes {
     }
 
     async fn probe(&self, actions: &[Action]) -> Result<Seen, Refusal> {
-        Ok(probe::probe(&self.reader, actions, &self.remembered()).await?)
+        Ok(probe::probe(&self.reader, actions, &self.recalled()).await?)
+    }
+
+    fn recall(&self, before: &Seen) {
+        let owners = before.workloads.iter().map(|workload| workload.id.clone());
+        self.recalled.lock().unwrap_or_else(PoisonError::into_inner).extend(owners);
     }
 
     async fn dry_run(&self, acts: &[Act]) -> Result<DryRun, Refusal> {
@@ -142,7 +147,6 @@ impl Target for Kubernetes {
     }
 
     async fn apply(&self, permit: Permit, act: &Act) -> Acted {
-        self.remember(act);
         self.writer.apply(permit, &self.reader, act).await
     }
 

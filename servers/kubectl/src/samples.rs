@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use runcord_model::PlanId;
 use runcord_runtime::target::Fixed;
 
-use crate::act::{BudgetRef, Evict};
+use crate::act::{Annotated, BudgetRef, Evict, Object, Patch, Touch};
 use crate::actions::{Kind, WorkloadRef};
 use crate::names::{NodeName, Uid};
 use crate::numbers::Span;
@@ -149,5 +149,16 @@ pub(crate) fn eviction(pod: &Pod) -> Evict {
         owner: pod.owner().cloned(),
         budgets: vec![BudgetRef { namespace: web.namespace, name: web.name, uid: web.uid }],
         timeout: Span::TEN_MINUTES,
+    }
+}
+
+/// The patch that cordons node `n1`.
+pub(crate) fn cordon() -> Patch {
+    Patch {
+        object: Object::Node("n1".parse().unwrap()),
+        uid: "node-n1".parse().unwrap(),
+        touch: Touch::Unschedulable { before: false, after: true },
+        plan: fixed().plan,
+        annotated: Annotated { object: true, template: false },
     }
 }

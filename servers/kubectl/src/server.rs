@@ -101,7 +101,7 @@ async fn serve(cli: &Cli, settings: Settings) -> Result<(), Failed> {
     let principal = library.current().policies.principal(&login(), settings.agent.as_str());
     let principal: Principal = principal.map_err(|e| Failed { report: miette::miette!("{e}"), code: 1 })?;
     let target = connect(&cli.cluster).await?;
-    let launcher = launcher(cli, &settings)?;
+    let launcher = launcher(cli, &settings, target.context())?;
     let service = Service::new(target, library, settings, launcher).await.map_err(surroundings)?;
     let service = Arc::new(service);
     let looking = tokio::spawn(take_up_for_ever(Arc::clone(&service)));
@@ -122,15 +122,20 @@ async fn take_up_for_ever(service: Arc<Service<Kubernetes>>) {
 
 async fn work(cluster: &Cluster, settings: &Settings, run: &RunId) -> Result<(), Failed> {
     worker::leave_session();
-    let target = connect(cluster).await?;
-    worker::work_in(&target, &settings.state, run)
+    let connect = || async { Kubernetes::connect(cluster.into()).await };
+    worker::work_in(connect, &settings.state, run)
         .await
         .map_err(|error| Failed { report: miette::miette!("{error}"), code: 3 })
 }
 
 async fn connect(cluster: &Cluster) -> Result<Kubernetes, Failed> {
-    let connect = Connect { kubeconfig: cluster.kubeconfig.clone(), context: cluster.context.clone() };
-    Kubernetes::connect(connect).await.map_err(surroundings)
+    Kubernetes::connect(cluster.into()).await.map_err(surroundings)
+}
+
+impl From<&Cluster> for Connect {
+    fn from(cluster: &Cluster) -> Self {
+        Self { kubeconfig: cluster.kubeconfig.clone(), context: cluster.context.clone() }
+    }
 }
 
 fn surroundings(refusal: Refusal) -> Failed {
@@ -138,7 +143,8 @@ fn surroundings(refusal: Refusal) -> Failed {
 }
 
 /// The same program with the options that lead to the same cluster, ledger and configuration.
-fn launcher(cli: &Cli, settings: &Settings) -> Result<Launcher, Failed> {
+/// `context` is the one that was current when the server started: it may be switched under a running server.
+fn launcher(cli: &Cli, settings: &Settings, context: Option<&str>) -> Result<Launcher, Failed> {
     let program = std::env::current_exe().map_err(|e| Failed {
         report: miette::miette!("cannot find this program's own file: {e}"),
         code: 3,
@@ -150,7 +156,7 @@ fn launcher(cli: &Cli, settings: &Settings) -> Result<Launcher, Failed> {
         }
     };
     option("--kubeconfig", cli.cluster.kubeconfig.clone().map(Into::into));
-    option("--context", cli.cluster.context.clone().map(Into::into));
+    option("--context", context.map(Into::into));
     option("--state", Some(settings.state.clone().into()));
     option("--config", settings.config.exists().then(|| settings.config.clone().into()));
     option("--policy", folder(&settings.policy));

@@ -99,17 +99,7 @@ fn look(patch: &Patch, seen: &Seen) -> Option<There> {
 mod tests {
     use super::*;
     use crate::act::Annotated;
-    use crate::samples::{eviction, fixed, pod, seen_drain, seen_workload};
-
-    fn cordon() -> Patch {
-        Patch {
-            object: Object::Node("n1".parse().unwrap()),
-            uid: "node-n1".parse().unwrap(),
-            touch: Touch::Unschedulable { before: false, after: true },
-            plan: fixed().plan,
-            annotated: Annotated { object: true, template: false },
-        }
-    }
+    use crate::samples::{cordon, eviction, fixed, pod, seen_drain, seen_workload};
 
     fn with(unschedulable: bool, mark: Option<String>) -> Seen {
         let mut seen = seen_drain("n1", vec![]);

@@ -67,11 +67,7 @@ pub(crate) fn find(ledger: &Ledger, id: &PlanId) -> Result<KeptPlan, Failure> {
 /// # Errors
 /// It is not.
 pub(crate) fn truthful(plan: &Plan) -> Result<(), Failure> {
-    let of = |value: &Value| runcord_seal::digest_of(value).ok();
-    let body = runcord_seal::digest_of(&plan.body).ok();
-    if body.as_ref() == Some(&plan.digest)
-        && of(&plan.body.effect.equal).as_ref() == Some(&plan.effect_digest)
-    {
+    if runcord_seal::digests_hold(plan) {
         return Ok(());
     }
     Err(Failure::refused(
@@ -260,9 +256,9 @@ pub(crate) mod tests {
             blast_radius: BlastRadius::nothing(),
         };
         let needed = vec![vec![Needed { count: 1, group: "approvers".into() }]];
-        Plan {
-            digest: runcord_seal::digest_of(&body).unwrap(),
-            effect_digest: runcord_seal::digest_of(&body.effect.equal).unwrap(),
+        let mut plan = Plan {
+            digest: Digest::from_bytes([0; 32]),
+            effect_digest: Digest::from_bytes([0; 32]),
             headline: "drain node n7 on prod-eu".into(),
             steps: Vec::new(),
             diff: Vec::new(),
@@ -275,7 +271,10 @@ pub(crate) mod tests {
             summary: "Drain node n7 on prod-eu (prod).".into(),
             next: "ask".into(),
             body,
-        }
+        };
+        plan.effect_digest = runcord_seal::digest_of(&plan.body.effect.equal).unwrap();
+        plan.digest = runcord_seal::digest_of(&plan.signed()).unwrap();
+        plan
     }
 
     fn moment(seconds: i64) -> Moment {

@@ -35,8 +35,7 @@ fn list(around: &Around, limit: u32) -> Result<Answer, Failure> {
     let (mut rows, mut listed) = (Vec::new(), Vec::new());
     for kept in around.ledger()?.runs(&RunFilter { limit, ..RunFilter::default() })? {
         let begun = kept.intent.at.utc;
-        // A run of a server that this command does not know is listed all the same, without its own words.
-        let summary = servers::run_view(&kept).map(|view| view.summary).unwrap_or_default();
+        let summary = servers::run_view(&kept).summary;
         rows.push([
             kept.state.as_str().to_owned(),
             kept.id.to_string(),
@@ -60,7 +59,7 @@ fn show(around: &Around, id: &RunId) -> Result<Answer, Failure> {
             "list the runs with `runcord run list`; is it another --state folder?",
         )
     })?;
-    let view = servers::run_view(&kept)?;
+    let view = servers::run_view(&kept);
     let journal: Vec<Value> = kept
         .journal
         .iter()

@@ -36,7 +36,7 @@ pub(crate) fn library(settings: &Settings) -> Result<Library, LoadError> {
 }
 
 /// A run as its reader sees it.
-pub(crate) fn run_view(run: &KeptRun) -> Result<RunView, Refusal> {
+pub(crate) fn run_view(run: &KeptRun) -> RunView {
     view::of::<KubectlActions>(run)
 }
 

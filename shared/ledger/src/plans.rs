@@ -3,7 +3,7 @@
 use runcord_model::approval::Verdict;
 use runcord_model::proof::VerifiedApproval;
 use runcord_model::{Moment, PersonName, Plan, PlanId, Principal, RunId};
-use runcord_seal::{canonical, digest_of};
+use runcord_seal::{canonical, digests_hold};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
@@ -249,10 +249,7 @@ fn insert_approval(
 
 /// What approvers sign is the digest: a plan that does not have its own must not be kept or read.
 fn its_own(plan: &Plan, installation: &str) -> Result<(), LedgerError> {
-    let unwritable = |source| LedgerError::Unwritable { what: "plan", source };
-    let body = digest_of(&plan.body).map_err(unwritable)?;
-    let effect = digest_of(&plan.body.effect.equal).map_err(unwritable)?;
-    let fine = body == plan.digest && effect == plan.effect_digest && plan.body.installation == installation;
+    let fine = digests_hold(plan) && plan.body.installation == installation;
     if fine { Ok(()) } else { Err(LedgerError::NotItsDigest) }
 }
 

@@ -29,10 +29,12 @@ fn a_plan_without_its_own_digest_is_not_kept() {
     wrong_body.body.reason = "something else".into();
     let mut wrong_effect = fine.clone();
     wrong_effect.effect_digest = digest(b"x");
+    let mut wrong_headline = fine.clone();
+    wrong_headline.headline = "drain node test-1 on t".into();
     let mut elsewhere = fine;
     elsewhere.body.installation = "ins_elsewhere".into();
-    elsewhere.digest = runcord_seal::digest_of(&elsewhere.body).unwrap();
-    for plan in [wrong_body, wrong_effect, elsewhere] {
+    elsewhere.digest = runcord_seal::digest_of(&elsewhere.signed()).unwrap();
+    for plan in [wrong_body, wrong_effect, wrong_headline, elsewhere] {
         let error = bed.ledger.keep_plan(&plan, &json!(null), &at(1)).unwrap_err();
         assert!(matches!(error, LedgerError::NotItsDigest), "{error}");
     }

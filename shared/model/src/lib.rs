@@ -26,7 +26,7 @@ pub use decision::{Decision, Needed, Outcome, Reason};
 pub use effect::{Change, ChangeKind, Coverage, Effect};
 pub use id::{Digest, PlanId, RunId, RunbookName};
 pub use moment::{Deadline, Moment};
-pub use plan::{Plan, PlanBody, PlanStep, RunbookRef};
+pub use plan::{Plan, PlanBody, PlanStep, RunbookRef, Signed};
 pub use principal::{AgentName, PersonName, Principal};
 pub use record::{Record, RecordKind};
 pub use refusal::{Code, Refusal};

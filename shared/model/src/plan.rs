@@ -32,7 +32,7 @@ pub struct PlanStep {
     pub summary: String,
 }
 
-/// All that a plan's digest covers: this is what an approver signs.
+/// All of a plan that is applied and judged.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct PlanBody {
     /// The installation whose ledger holds the plan.
@@ -62,12 +62,12 @@ pub struct PlanBody {
     pub blast_radius: BlastRadius,
 }
 
-/// A plan. Frozen once it is made: only its decision is asked for again.
+/// A plan. Frozen once it is made: its digest, which an approver signs, covers everything but `next`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
-    /// What the digest covers.
+    /// All of it that is applied and judged.
     pub body: PlanBody,
-    /// The digest of `body`, canonical (RFC 8785).
+    /// The digest of [`Plan::signed`], canonical (RFC 8785).
     pub digest: Digest,
     /// The digest of `body.effect.equal`.
     pub effect_digest: Digest,
@@ -87,7 +87,36 @@ pub struct Plan {
     pub next: String,
 }
 
+/// All that a plan's digest covers: what is applied, and what a person is told of it before signing. Were the second
+/// left out, somebody could show another headline, diff or decision over the same digest.
+#[derive(Debug, Serialize)]
+#[expect(missing_docs, reason = "the fields of the plan")]
+pub struct Signed<'a> {
+    pub body: &'a PlanBody,
+    pub effect_digest: &'a Digest,
+    pub headline: &'a str,
+    pub steps: &'a [PlanStep],
+    pub diff: &'a [Change],
+    pub coverage: &'a Coverage,
+    pub decision: &'a Decision,
+    pub summary: &'a str,
+}
+
 impl Plan {
+    /// All that the digest covers.
+    pub fn signed(&self) -> Signed<'_> {
+        Signed {
+            body: &self.body,
+            effect_digest: &self.effect_digest,
+            headline: &self.headline,
+            steps: &self.steps,
+            diff: &self.diff,
+            coverage: &self.coverage,
+            decision: &self.decision,
+            summary: &self.summary,
+        }
+    }
+
     /// The plan as the contract words it: the `structuredContent` of `plan_name` and `undo_plan`.
     pub fn to_contract(&self) -> Value {
         let body = &self.body;

@@ -77,6 +77,13 @@ pub struct Verification {
     pub checks: Vec<VerifiedCheck>,
 }
 
+impl Verification {
+    /// Nobody has looked, and nobody will.
+    pub fn not_reached() -> Self {
+        Self { outcome: "not_reached".to_owned(), checks: Vec::new() }
+    }
+}
+
 /// One check of a verification.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VerifiedCheck {

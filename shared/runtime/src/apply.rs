@@ -15,7 +15,7 @@ use crate::library::Loaded;
 use crate::material::{PlanMaterial, RunMaterial};
 use crate::pipeline::{Judged, Requested};
 use crate::target::{Actions, Target};
-use crate::{approvals, authority, clock, page, refuse};
+use crate::{approvals, authority, clock, refuse};
 
 /// All that applying one plan needs from its surroundings.
 #[derive(Debug)]
@@ -180,7 +180,7 @@ async fn drifted<T: Target>(
     let fresh = fresh_plan(around, principal, plan, material, entry).await;
     let (fresh, next) = match fresh {
         Ok(fresh) => {
-            let next = format!("read the differences; {}", page::plan_next(&fresh));
+            let next = format!("read the differences; {}", fresh.next);
             (fresh.to_contract(), next)
         }
         Err(refusal) => (

@@ -19,7 +19,7 @@ pub struct Launcher {
 }
 
 /// What a worker needs to reach a cluster as the server does; nothing else is inherited.
-const ENVIRONMENT: [&str; 14] = [
+const ENVIRONMENT: [&str; 26] = [
     "HOME",
     "PATH",
     "USER",
@@ -34,6 +34,19 @@ const ENVIRONMENT: [&str; 14] = [
     "XDG_CONFIG_HOME",
     "XDG_CACHE_HOME",
     "RUNCORD_LOG",
+    // What the credential plugins of the large clouds read, and the way out through a proxy.
+    "AWS_PROFILE",
+    "AWS_REGION",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_ROLE_ARN",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "CLOUDSDK_CONFIG",
+    "AZURE_CONFIG_DIR",
+    "AZURE_CLIENT_ID",
+    "HTTPS_PROXY",
+    "NO_PROXY",
 ];
 
 impl Launcher {

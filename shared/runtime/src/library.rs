@@ -160,7 +160,7 @@ fn read(settings: &Settings) -> Result<Texts, LoadError> {
     Ok(Texts { policy, runbooks })
 }
 
-/// The wanted files of a folder and of the folders directly in it, by name, in order. Links are not followed.
+/// The wanted files of a folder and of the folders directly in it, by name, in order.
 fn folder(dir: &Path, what: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, LoadError> {
     let mut found = Vec::new();
     gather(dir, "", &wanted, &mut found).map_err(|(path, error)| LoadError {
@@ -175,8 +175,11 @@ fn folder(dir: &Path, what: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<(
     Ok(found)
 }
 
-type Unread = (std::path::PathBuf, std::io::Error);
+/// A place in a folder, and what is wrong with it.
+type Unread = (std::path::PathBuf, String);
 
+/// Links to files are followed (a mounted ConfigMap is made of them): what counts is what is read, and its digest. A
+/// wanted file that cannot be read is an error and never left out: it may be the one that forbids.
 fn gather(
     dir: &Path,
     prefix: &str,
@@ -185,15 +188,22 @@ fn gather(
 ) -> Result<(), Unread> {
     let at = |path: &Path| {
         let path = path.to_path_buf();
-        move |error| (path, error)
+        move |error: std::io::Error| (path, error.to_string())
     };
     for entry in std::fs::read_dir(dir).map_err(at(dir))? {
-        let entry = entry.map_err(at(dir))?;
-        let (path, kind) = (entry.path(), entry.file_type().map_err(at(&entry.path()))?);
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if kind.is_dir() && prefix.is_empty() && !name.starts_with('.') {
+        let path = entry.map_err(at(dir))?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()).map(str::to_owned) else {
+            return Err((path, "its name is not UTF-8".to_owned()));
+        };
+        if name.starts_with('.') {
+            continue;
+        }
+        let kind = std::fs::metadata(&path).map_err(at(&path))?;
+        if kind.is_dir() && prefix.is_empty() {
             gather(&path, &format!("{name}/"), wanted, found)?;
-        } else if kind.is_file() && wanted(&name) {
+        } else if kind.is_dir() {
+            return Err((path, "a folder this deep is not read; move its files up".to_owned()));
+        } else if wanted(&name) {
             let text = std::fs::read_to_string(&path).map_err(at(&path))?;
             found.push((format!("{prefix}{name}"), text));
         }

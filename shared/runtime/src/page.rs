@@ -3,41 +3,40 @@
 //! Nothing here holds text from the infrastructure but names that passed their grammar and values that were cleaned.
 
 use runcord_model::blast::BlastRadius;
-use runcord_model::{Measure, Outcome, Plan};
+use runcord_model::{Decision, Measure, Outcome, Plan, PlanBody, PlanId};
 
 /// The summary: what happens, what is lost, what policy says. Five lines at most.
-pub fn plan_summary(plan: &Plan, remarks: &[String]) -> String {
-    let mut lines =
-        vec![format!("{} ({}).", capitalised(&plan.headline), plan.body.target.environment.as_str())];
-    lines.push(losses(&plan.body.blast_radius));
+pub fn plan_summary(headline: &str, body: &PlanBody, decision: &Decision, remarks: &[String]) -> String {
+    let mut lines = vec![format!("{} ({}).", capitalised(headline), body.target.environment.as_str())];
+    lines.push(losses(&body.blast_radius));
     lines.extend(remarks.iter().take(2).cloned());
-    lines.push(match plan.decision.outcome {
+    lines.push(match decision.outcome {
         Outcome::Allow => "Policy allows it without an approval.".to_owned(),
         Outcome::NeedsApproval => {
-            format!("Policy asks for {}: {}.", plan.decision.needed_in_words(), reasons(plan))
+            format!("Policy asks for {}: {}.", decision.needed_in_words(), reasons(decision))
         }
-        Outcome::Deny => format!("Policy denies it: {}.", reasons(plan)),
+        Outcome::Deny => format!("Policy denies it: {}.", reasons(decision)),
     });
     lines.join("\n")
 }
 
 /// What the agent does next, exactly.
-pub fn plan_next(plan: &Plan) -> String {
-    let (id, headline) = (&plan.body.plan_id, &plan.headline);
-    match plan.decision.outcome {
+pub fn plan_next(id: &PlanId, headline: &str, decision: &Decision) -> String {
+    match decision.outcome {
         Outcome::Allow => format!("call apply_plan with plan_id {id} and expect \"{headline}\""),
         Outcome::NeedsApproval => format!(
             "ask for {}; each runs `runcord approve {id}` in a terminal; then call apply_plan with plan_id {id} and expect \"{headline}\"",
-            plan.decision.needed_in_words()
+            decision.needed_in_words()
         ),
-        Outcome::Deny => "do not apply it; choose a smaller change or another runbook, or ask the people who keep the policy".to_owned(),
+        Outcome::Deny => {
+            "do not apply it; choose a smaller change or another runbook, or ask the people who keep the policy".to_owned()
+        }
     }
 }
 
 /// Why, without the values and places that the decision itself holds: at 3 am the sentence counts.
-fn reasons(plan: &Plan) -> String {
-    let texts: Vec<_> = plan
-        .decision
+fn reasons(decision: &Decision) -> String {
+    let texts: Vec<_> = decision
         .reasons
         .iter()
         .map(|reason| reason.text.split(" (").next().unwrap_or_default().trim_end_matches('.'))
@@ -107,6 +106,9 @@ pub fn plan_page(plan: &Plan) -> String {
         format!("{}\n{}\n\n{}\n", plan.headline, "=".repeat(plan.headline.chars().count()), plan.summary);
     page.push_str(&format!("\nasked by      {}\n", body.principal));
     page.push_str(&format!("it claims     {}\n", body.reason));
+    for (name, value) in &body.params {
+        page.push_str(&format!("parameter     {name} = {value}\n"));
+    }
     if let Some(incident) = &body.incident {
         page.push_str(&format!("incident      {incident}\n"));
     }

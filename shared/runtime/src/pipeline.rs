@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use runcord_model::{
     Code, Decision, Effect, EffectKind, PersonName, Plan, PlanBody, PlanStep, Principal, Refusal, Scopes,
-    StepCall, Target as TargetRef,
+    Signed, StepCall, Target as TargetRef,
 };
 use runcord_model::{Deadline, Moment};
 use runcord_policy::{Ask, Evidence};
@@ -315,31 +315,43 @@ impl<A: Actions> Judged<A> {
             ),
             policy: admitted.loaded.policies.digest().clone(),
             effect,
-            blast_radius: self.measured.measurement.blast_radius,
+            blast_radius: self.measured.measurement.blast_radius.clone(),
         };
-        let digest = runcord_seal::digest_of(&body)
-            .map_err(|_| refuse::internal("a plan could not be written canonically"))?;
-        let effect_digest = runcord_seal::digest_of(&body.effect.equal)
-            .map_err(|_| refuse::internal("an effect could not be written canonically"))?;
         let headline = match &admitted.requested.origin {
             Origin::Steps => admitted.requested.headline,
             // What is about to happen is the way back, not what the runbook's own headline says.
             Origin::Undo { .. } => undo_headline(&steps, &body.target.name),
         };
-        let mut plan = Plan {
-            headline,
-            steps: steps.iter().map(plan_step).collect(),
-            diff: self.measured.measurement.diff,
-            coverage: self.measured.measurement.coverage,
-            decision: self.decision,
-            summary: String::new(),
-            next: String::new(),
+        let Measurement { diff, coverage, remarks, .. } = self.measured.measurement;
+        let decision = self.decision;
+        let summary = page::plan_summary(&headline, &body, &decision, &remarks);
+        let next = page::plan_next(&body.plan_id, &headline, &decision);
+        let steps_told: Vec<_> = steps.iter().map(plan_step).collect();
+        let unwritable = |_| refuse::internal("a plan could not be written canonically");
+        let effect_digest = runcord_seal::digest_of(&body.effect.equal).map_err(unwritable)?;
+        let digest = runcord_seal::digest_of(&Signed {
+            body: &body,
+            effect_digest: &effect_digest,
+            headline: &headline,
+            steps: &steps_told,
+            diff: &diff,
+            coverage: &coverage,
+            decision: &decision,
+            summary: &summary,
+        })
+        .map_err(unwritable)?;
+        let plan = Plan {
+            body,
             digest,
             effect_digest,
-            body,
+            headline,
+            steps: steps_told,
+            diff,
+            coverage,
+            decision,
+            summary,
+            next,
         };
-        plan.summary = page::plan_summary(&plan, &self.measured.measurement.remarks);
-        plan.next = page::plan_next(&plan);
         let page = page::plan_page(&plan);
         Ok((plan, PlanMaterial { origin: admitted.requested.origin, fixed, steps, page }))
     }

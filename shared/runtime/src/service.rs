@@ -1,6 +1,7 @@
 //! The service that a client talks to, whatever the wire: one method for each tool.
 
-use std::sync::{Arc, OnceLock};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use runcord_ledger::{CordScope, KeptPlan, KeptRun, Ledger, PlanStatus};
@@ -34,9 +35,13 @@ pub struct Service<T: Target> {
     ledger: OnceLock<Ledger>,
     settings: Settings,
     launcher: Launcher,
+    /// When this server last started a worker of a run: one that is still on its way to the lock is not doubled.
+    launched: Mutex<BTreeMap<RunId, Instant>>,
     limits: Limits,
 }
 
+/// How long a worker may be on its way to its run's lock before another is started.
+const LAUNCH_AGAIN: Duration = Duration::from_secs(5);
 /// How often a waiting `run_status` reads the ledger.
 const POLL_EVERY: Duration = Duration::from_millis(100);
 
@@ -92,6 +97,7 @@ impl<T: Target> Service<T> {
             ledger: OnceLock::new(),
             settings,
             launcher,
+            launched: Mutex::default(),
             limits: Limits::new(),
         };
         if let Err(refusal) = service.ledger() {
@@ -165,7 +171,10 @@ impl<T: Target> Service<T> {
     pub fn take_up(&self) -> Result<(), Refusal> {
         let ledger = self.ledger()?;
         for run in ledger.unended(&self.identity).map_err(|e| refuse::ledger(&e))? {
-            self.take_up_one(ledger, &run)?;
+            if let Err(refusal) = self.take_up_one(ledger, &run) {
+                // One that cannot be taken up now does not keep the others waiting.
+                tracing::error!(%run, "{}", refusal.message);
+            }
         }
         Ok(())
     }
@@ -173,11 +182,22 @@ impl<T: Target> Service<T> {
     fn take_up_one(&self, ledger: &Ledger, run: &RunId) -> Result<(), Refusal> {
         // Only looked at: the worker takes the lock itself, and a second one that comes too late finds it taken.
         let free = ledger.lock_run(run).map_err(|e| refuse::ledger(&e))?.is_some();
-        if free {
+        if free && self.is_time_to_launch(run) {
             tracing::warn!(%run, "nobody holds this run: starting a worker that reconciles it by looking");
             self.launcher.launch(run)?;
         }
         Ok(())
+    }
+
+    /// Whether this server has started no worker of the run within [`LAUNCH_AGAIN`]; from now on it has.
+    fn is_time_to_launch(&self, run: &RunId) -> bool {
+        let mut launched = self.launched.lock().unwrap_or_else(PoisonError::into_inner);
+        launched.retain(|_, at| at.elapsed() < LAUNCH_AGAIN);
+        let due = !launched.contains_key(run);
+        if due {
+            launched.insert(run.clone(), Instant::now());
+        }
+        due
     }
 
     fn ledger(&self) -> Result<&Ledger, Refusal> {
@@ -280,6 +300,8 @@ impl<T: Target> Service<T> {
         args: ApplyArgs,
         progress: &Progress,
     ) -> Result<Value, Refusal> {
+        // Each apply looks as long as a plan does.
+        self.limits.plan(principal)?;
         let ledger = self.ledger()?;
         let kept = self.own_plan(ledger, principal, &args.plan_id)?;
         progress.note(0.0, Some(2.0), "looking again, to see that the plan still holds");
@@ -288,10 +310,11 @@ impl<T: Target> Service<T> {
             .await
             .inspect_err(|r| self.refused_apply(principal, &kept, r))?;
         progress.note(1.0, Some(2.0), "the intent is recorded; starting the run");
+        self.is_time_to_launch(&run);
         self.launcher.launch(&run)?;
         let kept = self.kept_run(ledger, &run)?;
         progress.note(2.0, Some(2.0), "started");
-        Ok(view::of::<T::A>(&kept)?.to_contract())
+        Ok(view::of::<T::A>(&kept).to_contract())
     }
 
     async fn run_status(
@@ -330,7 +353,7 @@ impl<T: Target> Service<T> {
                     // Whoever looks at a run that nobody holds has it taken up.
                     self.take_up_one(ledger, &run.id)?;
                 }
-                Ok(Shown::of_run(&view::of::<T::A>(&run)?))
+                Ok(Shown::of_run(&view::of::<T::A>(&run)))
             }
             Handle::Plan(plan) => status::of_plan(ledger, &plan, &clock::now()?),
         }
@@ -361,8 +384,9 @@ impl<T: Target> Service<T> {
     ) -> Result<Value, Refusal> {
         let ledger = self.ledger()?;
         let run = match self.handle(ledger, principal, loaded, args.run_id.as_str(), Deed::View)? {
-            Handle::Run(run) => run,
-            Handle::Plan(_) => return Err(refuse::run_not_found(&args.run_id)),
+            Handle::Run(run) if run.target == self.identity => run,
+            // Another target's run is undone by that target's server: what was observed there is not true here.
+            Handle::Run(_) | Handle::Plan(_) => return Err(refuse::run_not_found(&args.run_id)),
         };
         let name = undo::runbook_of::<T::A>(&run)?;
         let entry = loaded.runbooks.get(&name).ok_or_else(|| {

@@ -136,6 +136,9 @@ pub trait Target: Debug + Send + Sync + 'static {
         &self,
         actions: &[<Self::A as Actions>::Action],
     ) -> impl Future<Output = Result<<Self::A as Actions>::Seen, Refusal>> + Send;
+    /// Keeps in view what was seen before a run: probes from now on look at that too, even where the acts have
+    /// moved it away. Called once by a run's worker.
+    fn recall(&self, before: &<Self::A as Actions>::Seen);
     /// Asks the target what it can tell of the acts without doing them.
     fn dry_run(
         &self,

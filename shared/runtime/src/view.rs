@@ -3,11 +3,11 @@
 use runcord_flow::{ActOutcome, End, State};
 use runcord_ledger::KeptRun;
 use runcord_model::run::{RunStep, Undo, Verification};
-use runcord_model::{Change, Refusal, RunState, RunView};
+use runcord_model::{Change, RunState, RunView};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::material::{Origin, RunMaterial};
-use crate::refuse;
 use crate::target::Actions;
 
 /// What the worker found when the run ended, beyond what the journal says.
@@ -20,18 +20,16 @@ pub struct Closing {
 }
 
 /// The view of one run.
-///
-/// # Errors
-/// `internal` when what was kept beside the run cannot be read.
-pub fn of<A: Actions>(run: &KeptRun) -> Result<RunView, Refusal> {
-    let material: RunMaterial<A> = serde_json::from_value(run.extras.clone())
-        .map_err(|_| refuse::internal("what was kept beside a run cannot be read"))?;
+pub fn of<A: Actions>(run: &KeptRun) -> RunView {
+    let Ok(material) = serde_json::from_value::<RunMaterial<A>>(run.extras.clone()) else {
+        return bare(run);
+    };
     let closing: Option<Closing> = run.view.clone().and_then(|view| serde_json::from_value(view).ok());
     let state = recorded(run);
     let record = run.outcome.as_ref().unwrap_or(&run.intent);
     let steps = steps(&material, &run.flow);
     let summary = summary(&material, &run.flow, &steps, closing.as_ref());
-    Ok(RunView {
+    RunView {
         run_id: run.id.clone(),
         plan_id: run.plan.clone(),
         state,
@@ -42,7 +40,30 @@ pub fn of<A: Actions>(run: &KeptRun) -> Result<RunView, Refusal> {
         diff: closing.as_ref().map(|c| c.diff.clone()).unwrap_or_default(),
         verification: closing.map_or_else(|| pending(state), |c| c.verification),
         record: (record.index, record.digest.clone()),
-    })
+    }
+}
+
+/// What the ledger itself knows of a run whose material this version cannot read.
+fn bare(run: &KeptRun) -> RunView {
+    let state = recorded(run);
+    let record = run.outcome.as_ref().unwrap_or(&run.intent);
+    let headline =
+        run.intent.statement.pointer("/predicate/headline").and_then(Value::as_str).unwrap_or("a run");
+    RunView {
+        run_id: run.id.clone(),
+        plan_id: run.plan.clone(),
+        state,
+        steps: Vec::new(),
+        diff: Vec::new(),
+        verification: pending(state),
+        record: (record.index, record.digest.clone()),
+        undo: Undo::Unavailable,
+        summary: format!(
+            "{headline}: {}; another version of this program began it, and its steps cannot be read.",
+            state.as_str()
+        ),
+        next: next(run, state),
+    }
 }
 
 /// Where the run is. It is over only once its outcome is recorded: until then nothing more can be said of it.

@@ -6,7 +6,9 @@ use runcord_tests::session::Era;
 use runcord_tests::{ControlPlane, objects};
 use serde_json::json;
 
-use crate::story::{apply, budget, busiest_node, deploy, drain_of, of_web, pods, verified, web, with};
+use crate::story::{
+    apply, budget, busiest_node, deploy, drain_of, of_web, pods, refused, verified, web, with,
+};
 
 #[tokio::test]
 async fn planning_and_refused_calls_write_nothing_but_dry_runs() -> Result<()> {
@@ -97,7 +99,7 @@ async fn two_pods_that_share_one_disruption_are_not_drained_together() -> Result
     let plan = session.call("plan_drain_node", drain_of(&node)).await?.done()?;
     assert_eq!(plan.content["blast_radius"]["pdb_headroom"], -1, "{:#}", plan.content);
     assert_eq!(plan.str("/decision/outcome")?, "deny");
-    assert_eq!(apply(&session, &plan).await?.refusal()?, "policy_denied");
+    assert_eq!(refused(&bed, &session, &plan).await?, "policy_denied");
     Ok(())
 }
 
@@ -125,11 +127,11 @@ async fn what_matters_moved_and_the_plan_has_drifted() -> Result<()> {
         session.call("plan_scale_workload", with(of_web(&bed), json!({"replicas": 4}))).await?.done()?;
     // Somebody else scales it in between.
     deploy(&bed, objects::deployment("web", 3)).await?;
-    let refused = apply(&session, &plan).await?;
-    assert_eq!(refused.refusal()?, "plan_drifted", "{:#}", refused.content);
-    assert!(!refused.content["details"]["differences"].to_string().is_empty());
-    let fresh = refused.str("/details/fresh_plan/plan_id")?;
-    let headline = refused.str("/details/fresh_plan/headline")?;
+    let drifted = apply(&session, &plan).await?;
+    assert_eq!(drifted.refusal()?, "plan_drifted", "{:#}", drifted.content);
+    assert!(!drifted.content["details"]["differences"].to_string().is_empty());
+    let fresh = drifted.str("/details/fresh_plan/plan_id")?;
+    let headline = drifted.str("/details/fresh_plan/headline")?;
     let run = session.call("apply_plan", json!({"plan_id": fresh, "expect": headline})).await?.done()?;
     assert_eq!(crate::story::ended(&session, run.str("/run_id")?).await?.str("/state")?, "verified");
     Ok(())
@@ -149,7 +151,7 @@ async fn an_object_of_the_same_name_is_not_the_object() -> Result<()> {
     })
     .await?;
     deploy(&bed, objects::deployment("web", 2)).await?;
-    assert_eq!(apply(&session, &plan).await?.refusal()?, "plan_drifted");
+    assert_eq!(refused(&bed, &session, &plan).await?, "plan_drifted");
     Ok(())
 }
 
@@ -199,10 +201,10 @@ async fn files_that_changed_after_the_approval_void_it() -> Result<()> {
         bed.approve(plan.str("/plan_id")?, Approver::Ana)?;
         let path = bed.policy().join(file);
         std::fs::write(&path, std::fs::read_to_string(&path)? + more)?;
-        assert_eq!(apply(&session, &plan).await?.refusal()?, "not_in_authority", "{file}");
+        assert_eq!(refused(&bed, &session, &plan).await?, "not_in_authority", "{file}");
         bed.activate(Approver::Ana)?;
         assert_eq!(
-            apply(&session, &plan).await?.refusal()?,
+            refused(&bed, &session, &plan).await?,
             "plan_drifted",
             "{file}: approved under another policy"
         );
@@ -220,7 +222,7 @@ async fn a_plan_is_applied_once_by_its_own_principal_in_time() -> Result<()> {
 
     std::fs::write(bed.path("runcord.yaml"), "agent: agent\n")?;
     let other = bed.session(Era::Stateless).await?;
-    assert_eq!(apply(&other, &plan).await?.refusal()?, "plan_not_found");
+    assert_eq!(refused(&bed, &other, &plan).await?, "plan_not_found");
     assert_eq!(
         other.call("run_status", json!({"id": plan.str("/plan_id")?})).await?.refusal()?,
         "plan_not_found"
@@ -249,7 +251,7 @@ async fn an_expired_plan_is_not_applied() -> Result<()> {
     let plan =
         session.call("plan_scale_workload", with(of_web(&bed), json!({"replicas": 3}))).await?.done()?;
     tokio::time::sleep(std::time::Duration::from_millis(2500)).await;
-    assert_eq!(apply(&session, &plan).await?.refusal()?, "plan_expired");
+    assert_eq!(refused(&bed, &session, &plan).await?, "plan_expired");
     Ok(())
 }
 
@@ -262,11 +264,7 @@ async fn only_an_approval_of_this_very_plan_by_somebody_else_counts() -> Result<
     let plan = session.call("plan_drain_node", drain_of(&node)).await?.done()?;
     let other = session.call("plan_drain_node", drain_of(&node)).await?.done()?;
     bed.approve(other.str("/plan_id")?, Approver::Ana)?;
-    assert_eq!(
-        apply(&session, &plan).await?.refusal()?,
-        "approval_required",
-        "the approval is another plan's"
-    );
+    assert_eq!(refused(&bed, &session, &plan).await?, "approval_required", "the approval is another plan's");
 
     // Twice by one person is once.
     bed.approve(plan.str("/plan_id")?, Approver::Ana)?;
@@ -294,7 +292,7 @@ async fn a_sponsors_own_ordinary_key_approves_nothing() -> Result<()> {
     let session = bed.session(Era::Stateless).await?;
     let plan = session.call("plan_drain_node", drain_of(&node)).await?.done()?;
     assert!(bed.approve(plan.str("/plan_id")?, Approver::Ana).is_err(), "the requester's own");
-    assert_eq!(apply(&session, &plan).await?.refusal()?, "approval_required");
+    assert_eq!(refused(&bed, &session, &plan).await?, "approval_required");
     bed.approve(plan.str("/plan_id")?, Approver::Ben)?;
     verified(&session, &plan).await?;
     Ok(())
@@ -310,7 +308,7 @@ async fn without_an_authority_nothing_is_applied() -> Result<()> {
     let session = bed.session_with(Era::Stateless, &[("RUNCORD_STATE", fresh)]).await?;
     let plan =
         session.call("plan_scale_workload", with(of_web(&bed), json!({"replicas": 3}))).await?.done()?;
-    assert_eq!(apply(&session, &plan).await?.refusal()?, "not_in_authority");
+    assert_eq!(refused(&bed, &session, &plan).await?, "not_in_authority");
     Ok(())
 }
 
@@ -322,7 +320,7 @@ async fn a_pulled_cord_stops_everything_until_a_person_resets_it() -> Result<()>
     let plan =
         session.call("plan_scale_workload", with(of_web(&bed), json!({"replicas": 3}))).await?.done()?;
     session.call("pull_cord", json!({"reason": "a test"})).await?.done()?;
-    assert_eq!(apply(&session, &plan).await?.refusal()?, "cord_pulled");
+    assert_eq!(refused(&bed, &session, &plan).await?, "cord_pulled");
     let mut reset: Vec<std::ffi::OsString> =
         ["cord", "reset", "--reason", "a test", "--as", "ana", "--key"].into_iter().map(Into::into).collect();
     reset.push(bed.key(Approver::Ana).into());

@@ -9,8 +9,9 @@ use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::Api;
 use runcord_tests::bed::Bed;
 use runcord_tests::cluster::{is_ready, wait_for};
+use runcord_tests::control_plane::AuditEvent;
 use runcord_tests::session::{Answer, Session};
-use runcord_tests::{Transcript, objects};
+use runcord_tests::{ControlPlane, Transcript, objects};
 use serde_json::{Value, json};
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -114,6 +115,17 @@ pub(crate) async fn apply(session: &Session, plan: &Answer) -> Result<Answer> {
     session
         .call("apply_plan", json!({"plan_id": plan.str("/plan_id")?, "expect": plan.str("/headline")?}))
         .await
+}
+
+/// Applies a plan that is refused, and gives the code. Nothing but reads and dry-runs reached the API server.
+pub(crate) async fn refused(bed: &Bed, session: &Session, plan: &Answer) -> Result<String> {
+    let plane = ControlPlane::shared()?;
+    let mark = plane.mark()?;
+    let answer = apply(session, plan).await?;
+    let code = answer.refusal()?.to_owned();
+    let writes = plane.writes_since(mark, bed.name.as_str()).await?;
+    anyhow::ensure!(writes.iter().all(AuditEvent::is_dry_run), "{code}: {writes:#?}");
+    Ok(code)
 }
 
 /// Waits until a run is over.

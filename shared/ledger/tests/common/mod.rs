@@ -89,9 +89,9 @@ impl Bed {
             effect: Effect { equal: json!([{"uid": "u", "share": 0.1}]) },
             blast_radius: BlastRadius::nothing(),
         };
-        Plan {
-            digest: digest_of(&body).unwrap(),
-            effect_digest: digest_of(&body.effect.equal).unwrap(),
+        let mut plan = Plan {
+            digest: digest(b"not yet"),
+            effect_digest: digest(b"not yet"),
             body,
             headline: "drain node n7 on t".into(),
             steps: vec![],
@@ -100,7 +100,10 @@ impl Bed {
             decision: Decision { outcome: Outcome::Allow, approvals_needed: vec![], reasons: vec![] },
             summary: String::new(),
             next: String::new(),
-        }
+        };
+        plan.effect_digest = digest_of(&plan.body.effect.equal).unwrap();
+        plan.digest = digest_of(&plan.signed()).unwrap();
+        plan
     }
 
     /// A kept plan.

@@ -166,6 +166,8 @@ impl Target for FakeTarget {
         Ok(1)
     }
 
+    fn recall(&self, _before: &i64) {}
+
     async fn dry_run(&self, _acts: &[i64]) -> Result<(), Refusal> {
         self.touch();
         Ok(())

@@ -1,139 +1,55 @@
-//! The run's own process: carries out the machine's commands and feeds back what happened.
-//!
-//! It makes no choices: what to do next comes from [`runcord_flow`], leave to do it from the ledger. It outlives
-//! the server that started it and the client that asked; the cord reaches it through the ledger.
+//! Carries out the machine's commands and feeds back what happened. It makes no choices: what to do next comes from
+//! [`runcord_flow`], leave to do it from the ledger.
 
 use std::collections::VecDeque;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use runcord_flow::{Command, Event, Settled, StopCause};
-use runcord_ledger::{DriveError, KeptRun, Ledger, LedgerError, PermitRefused, RunLock};
+use runcord_flow::{ActKind, Command, Event, Settled, StopCause};
+use runcord_ledger::{KeptRun, Ledger, PermitRefused, RunLock};
+use runcord_model::RecordKind;
 use runcord_model::run::{Verification, VerifiedCheck};
-use runcord_model::{RecordKind, Refusal, RunId};
-use runcord_runbooks::{Filled, Runbook, Verdict};
+use runcord_runbooks::{Check, Verdict};
 use serde_json::json;
 
-use crate::material::{Origin, RunMaterial};
+use super::{CORD_EVERY, Carried, WorkError};
+use crate::material::Origin;
 use crate::target::{Acted, Actions, Target, Waited};
 use crate::view::Closing;
-use crate::{clock, entry, statement, view};
-
-/// Why a worker gave up. The run stays as the ledger has it, for the next worker to reconcile.
-#[derive(Debug, thiserror::Error)]
-pub enum WorkError {
-    /// Another process holds the run.
-    #[error("another process holds run {0}")]
-    Held(RunId),
-    /// There is no such run.
-    #[error("there is no run {0}")]
-    NoSuchRun(RunId),
-    /// What was kept beside the run cannot be read.
-    #[error("what was kept beside run {0} cannot be read")]
-    Unreadable(RunId),
-    /// The ledger failed: without it nothing may be done.
-    #[error("the ledger cannot be used")]
-    Ledger(#[from] LedgerError),
-    /// An event was not taken, or an outcome not recorded.
-    #[error("the ledger did not take what happened")]
-    Drive(#[from] DriveError),
-    /// The clock could not be read, or an outcome not written.
-    #[error("the run cannot go on")]
-    Surroundings(#[from] Refusal),
-}
+use crate::{clock, statement, view};
 
 /// What a check says that holds.
 const HOLDS: &str = "holds";
-/// How long a worker waits for a lock that a reader may hold for a moment.
-const LOCK_PATIENCE: Duration = Duration::from_secs(5);
-/// How often a wait looks at the target, and how often it looks at the cord.
+/// How often a wait looks at the target.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-const CORD_EVERY: Duration = Duration::from_millis(50);
-/// How long to pause after *not now*.
+/// How long to pause after *not now*, and between two looks at a target that does not answer.
 const PAUSE: Duration = Duration::from_secs(2);
+/// How long a guard goes on asking a target that does not answer, before it counts as broken.
+const GUARD_PATIENCE: Duration = Duration::from_secs(30);
 /// How long to go on looking at a target that does not answer, before a person has to.
-const RECONCILE_PATIENCE: Duration = Duration::from_secs(120);
+const RECONCILE_PATIENCE: Duration = Duration::from_secs(300);
 
-/// Leaves the session of the server that started us: neither the client's terminal nor its death reaches the run.
-/// To be called first thing by a worker.
-pub fn leave_session() {
-    if let Err(error) = runcord_exec::own_session() {
-        // Started by hand as the leader of a group: it has a session that nobody's client owns.
-        tracing::debug!(%error, "this process keeps its session");
-    }
-}
-
-/// As [`work`], with the ledger in `state`; a run that somebody else carries out is as it should be.
-///
-/// # Errors
-/// As [`work`].
-pub async fn work_in<T: Target>(target: &T, state: &Path, run: &RunId) -> Result<(), WorkError> {
-    let ledger = Ledger::open(state, clock::entropy()?)?;
-    match work(target, &ledger, run).await {
-        Err(WorkError::Held(run)) => {
-            tracing::info!(%run, "another worker holds this run");
-            Ok(())
-        }
-        other => other,
-    }
-}
-
-/// Carries out one run to its end, or takes it up where a dead worker left it.
-///
-/// # Errors
-/// When the run is held, missing or unreadable, or the ledger fails.
-pub async fn work<T: Target>(target: &T, ledger: &Ledger, run: &RunId) -> Result<(), WorkError> {
-    let lock = take_lock(ledger, run).await?;
-    // A child that outlives us still holds the run: it is taken up only once that is gone too.
-    lock.let_children_inherit()?;
-    let kept = ledger.run(run)?.ok_or_else(|| WorkError::NoSuchRun(run.clone()))?;
-    if kept.outcome.is_some() {
-        return Ok(());
-    }
-    let material: RunMaterial<T::A> =
-        serde_json::from_value(kept.extras.clone()).map_err(|_| WorkError::Unreadable(run.clone()))?;
-    let (file, text) = &material.runbook;
-    let runbook = match entry::one(file, text, &T::A::catalog()) {
-        Ok(Some(entry)) => entry.runbook,
-        Ok(None) | Err(_) => return Err(WorkError::Unreadable(run.clone())),
-    };
-    let filled = runbook.fill(&material.args).map_err(|_| WorkError::Unreadable(run.clone()))?;
-    let (_, commands) = ledger.claim(&lock, &clock::now()?)?;
-    let verification = Verification { outcome: "not_reached".to_owned(), checks: Vec::new() };
-    let mut driver = Driver { target, ledger, lock, material, runbook, filled, verification, since: None };
-    driver.drive(commands.into()).await
-}
-
-async fn take_lock(ledger: &Ledger, run: &RunId) -> Result<RunLock, WorkError> {
-    let began = Instant::now();
-    loop {
-        if let Some(lock) = ledger.lock_run(run)? {
-            return Ok(lock);
-        }
-        if began.elapsed() > LOCK_PATIENCE {
-            return Err(WorkError::Held(run.clone()));
-        }
-        tokio::time::sleep(CORD_EVERY).await;
-    }
-}
-
-struct Driver<'a, T: Target> {
-    target: &'a T,
+/// The worker of one run, once its target is reached.
+pub(super) struct Driver<'a, T: Target> {
+    target: T,
     ledger: &'a Ledger,
-    lock: RunLock,
-    material: RunMaterial<T::A>,
-    runbook: Runbook,
-    filled: Filled,
+    lock: &'a RunLock,
+    carried: Carried<T::A>,
     verification: Verification,
     /// Since when the step at hand is waited for: its patience is for all of its acts together.
     since: Option<(usize, Instant)>,
 }
 
-impl<T: Target> Driver<'_, T> {
-    async fn drive(&mut self, mut commands: VecDeque<Command>) -> Result<(), WorkError> {
+impl<'a, T: Target> Driver<'a, T> {
+    pub(super) fn new(target: T, ledger: &'a Ledger, lock: &'a RunLock, carried: Carried<T::A>) -> Self {
+        // What the acts move away is still to be looked at by guard and verification, after a crash too.
+        target.recall(&carried.material.before);
+        Self { target, ledger, lock, carried, verification: Verification::not_reached(), since: None }
+    }
+
+    pub(super) async fn drive(&mut self, mut commands: VecDeque<Command>) -> Result<(), WorkError> {
         while let Some(command) = commands.pop_front() {
             let event = match command {
-                Command::Guard => self.guard().await,
+                Command::Guard => self.guard().await?,
                 Command::Mutate { act } => match self.mutate(act).await? {
                     Some(event) => event,
                     None => return Ok(()),
@@ -154,37 +70,46 @@ impl<T: Target> Driver<'_, T> {
                 }
             };
             tracing::info!(run = %self.lock.run(), event = ?event, "run");
-            let (_, next) = self.ledger.feed(&self.lock, &event, &clock::now()?)?;
+            let (_, next) = self.ledger.feed(self.lock, &event, &clock::now()?)?;
             commands.extend(next);
         }
         Ok(())
     }
 
-    /// Whether the runbook's guards hold. What cannot be looked at does not hold.
-    async fn guard(&self) -> Event {
-        if self.material.origin != Origin::Steps || self.runbook.guard().is_empty() {
-            // Nothing to hold; but never act on a target that is no longer the one that was planned for.
-            return match self.same_target().await {
-                Ok(()) => Event::GuardHeld,
-                Err(reason) => Event::GuardBroken { reason },
+    /// Whether the runbook's guards hold. What cannot be looked at for a while does not hold.
+    async fn guard(&self) -> Result<Event, WorkError> {
+        let began = Instant::now();
+        loop {
+            let reason = match self.guard_once().await {
+                Ok(event) => return Ok(event),
+                Err(reason) if began.elapsed() >= GUARD_PATIENCE => return Ok(Event::GuardBroken { reason }),
+                Err(reason) => reason,
             };
-        }
-        let seen = match self.probe().await {
-            Ok(seen) => seen,
-            Err(reason) => return Event::GuardBroken { reason },
-        };
-        let observed = T::A::observe(&seen);
-        for check in self.runbook.guard() {
-            if let Verdict::NotHeld { message } = check.evaluate(&observed, &self.filled) {
-                return Event::GuardBroken { reason: message };
+            tracing::warn!(run = %self.lock.run(), reason, "cannot look at the guard yet");
+            if let Some(cause) = self.sleep(PAUSE).await? {
+                return Ok(Event::StopAsked { cause });
             }
         }
-        Event::GuardHeld
+    }
+
+    async fn guard_once(&self) -> Result<Event, String> {
+        if self.carried.material.origin != Origin::Steps || self.carried.runbook.guard().is_empty() {
+            // Nothing to hold; but never act on a target that is no longer the one that was planned for.
+            self.same_target().await?;
+            return Ok(Event::GuardHeld);
+        }
+        let observed = T::A::observe(&self.probe().await?);
+        for check in self.carried.runbook.guard() {
+            if let Verdict::NotHeld { message } = check.evaluate(&observed, &self.carried.filled) {
+                return Ok(Event::GuardBroken { reason: message });
+            }
+        }
+        Ok(Event::GuardHeld)
     }
 
     async fn same_target(&self) -> Result<(), String> {
         match self.target.identity().await {
-            Ok(identity) if identity == self.material.identity => Ok(()),
+            Ok(identity) if identity == self.carried.material.identity => Ok(()),
             Ok(_) => Err("the target is not the one that was planned for".to_owned()),
             Err(refusal) => Err(refusal.message),
         }
@@ -193,18 +118,20 @@ impl<T: Target> Driver<'_, T> {
     async fn probe(&self) -> Result<<T::A as Actions>::Seen, String> {
         self.same_target().await?;
         let actions: Result<Vec<_>, _> =
-            self.material.steps.iter().map(|step| T::A::action(&step.call)).collect();
+            self.carried.material.steps.iter().map(|step| T::A::action(&step.call)).collect();
         let actions = actions.map_err(|e| e.to_string())?;
         self.target.probe(&actions).await.map_err(|refusal| refusal.message)
     }
 
     /// One mutation under one permit; none when another worker has taken the run up.
     async fn mutate(&mut self, act: usize) -> Result<Option<Event>, WorkError> {
-        let Some(what) = self.material.act(act).cloned() else {
+        let Some(what) = self.carried.material.act(act).cloned() else {
             return Err(WorkError::Unreadable(self.lock.run().clone()));
         };
-        self.begin_step(act);
-        let permit = match self.ledger.permit(&self.lock, act, &clock::now()?) {
+        if self.out_of_patience(act) {
+            return Ok(Some(Event::StopAsked { cause: StopCause::DeadlinePassed }));
+        }
+        let permit = match self.ledger.permit(self.lock, act, &clock::now()?) {
             Ok(permit) => permit,
             Err(PermitRefused::Stop(cause)) => return Ok(Some(Event::StopAsked { cause })),
             Err(PermitRefused::Epoch) => {
@@ -224,7 +151,7 @@ impl<T: Target> Driver<'_, T> {
     }
 
     fn begin_step(&mut self, act: usize) {
-        let step = self.material.acts().nth(act).map(|(step, _)| step);
+        let step = self.carried.material.acts().nth(act).map(|(step, _)| step);
         if let Some(step) = step.filter(|step| self.since.is_none_or(|(which, _)| which != *step)) {
             self.since = Some((step, Instant::now()));
         }
@@ -234,7 +161,7 @@ impl<T: Target> Driver<'_, T> {
     fn out_of_patience(&mut self, act: usize) -> bool {
         self.begin_step(act);
         let Some((_, began)) = self.since else { return true };
-        self.material.act(act).is_none_or(|what| began.elapsed() >= T::A::patience(what))
+        self.carried.material.act(act).is_none_or(|what| began.elapsed() >= T::A::patience(what))
     }
 
     /// Waits a moment before the same act is tried again; a stop when one is asked for or patience runs out.
@@ -261,7 +188,7 @@ impl<T: Target> Driver<'_, T> {
     }
 
     async fn wait(&mut self, act: usize) -> Result<Event, WorkError> {
-        let Some(what) = self.material.act(act).cloned() else {
+        let Some(what) = self.carried.material.act(act).cloned() else {
             return Err(WorkError::Unreadable(self.lock.run().clone()));
         };
         loop {
@@ -282,12 +209,15 @@ impl<T: Target> Driver<'_, T> {
     /// Looks whether an act whose answer was lost was done. Looking changes nothing, so it goes on for a while.
     async fn look(&self, act: usize) -> Event {
         let cannot_tell = Event::Settled { act, outcome: Settled::CannotTell };
-        let Some(what) = self.material.act(act) else { return cannot_tell };
+        let Some(what) = self.carried.material.act(act) else { return cannot_tell };
         let began = Instant::now();
         loop {
             match self.probe().await {
                 Ok(now) => {
-                    return Event::Settled { act, outcome: T::A::settle(what, &self.material.before, &now) };
+                    return Event::Settled {
+                        act,
+                        outcome: T::A::settle(what, &self.carried.material.before, &now),
+                    };
                 }
                 Err(reason) => tracing::warn!(run = %self.lock.run(), reason, "cannot look yet"),
             }
@@ -300,7 +230,7 @@ impl<T: Target> Driver<'_, T> {
 
     /// Looks until all that is verified holds, or its window is over.
     async fn verify(&mut self) -> Result<Event, WorkError> {
-        let window = self.runbook.verify().iter().map(runcord_runbooks::Check::within_ms).max().unwrap_or(0);
+        let window = self.carried.runbook.verify().iter().map(Check::within_ms).max().unwrap_or(0);
         let window = Duration::from_millis(window);
         let began = Instant::now();
         loop {
@@ -329,10 +259,10 @@ impl<T: Target> Driver<'_, T> {
             }
         };
         let mut checks = vec![self.effect_in_place(&seen)];
-        if self.material.origin == Origin::Steps {
+        if self.carried.material.origin == Origin::Steps {
             let observed = T::A::observe(&seen);
-            checks.extend(self.runbook.verify().iter().map(|check| {
-                let (held, message) = match check.evaluate(&observed, &self.filled) {
+            checks.extend(self.carried.runbook.verify().iter().map(|check| {
+                let (held, message) = match check.evaluate(&observed, &self.carried.filled) {
                     Verdict::Held => (true, HOLDS.to_owned()),
                     Verdict::NotHeld { message } => (false, message),
                 };
@@ -345,9 +275,9 @@ impl<T: Target> Driver<'_, T> {
 
     /// The check that every run gets: looking at the target, each mutation is seen to be done.
     fn effect_in_place(&self, seen: &<T::A as Actions>::Seen) -> VerifiedCheck {
-        let missing = self.material.acts().map(|(_, act)| act).find(|act| {
-            T::A::kind(act) == runcord_flow::ActKind::Mutate
-                && T::A::settle(act, &self.material.before, seen) != Settled::Done
+        let missing = self.carried.material.acts().map(|(_, act)| act).find(|act| {
+            T::A::kind(act) == ActKind::Mutate
+                && T::A::settle(act, &self.carried.material.before, seen) != Settled::Done
         });
         VerifiedCheck {
             check: "every act is seen to be done".to_owned(),
@@ -361,23 +291,23 @@ impl<T: Target> Driver<'_, T> {
 
     async fn finish(&mut self) -> Result<(), WorkError> {
         let diff = match self.probe().await {
-            Ok(after) => T::A::diff(&self.material.before, &after),
+            Ok(after) => T::A::diff(&self.carried.material.before, &after),
             // The outcome is recorded all the same; the verification says that nobody could look.
             Err(_) => Vec::new(),
         };
         let closing = Closing { diff, verification: self.verification.clone() };
         let kept = self.kept()?;
         let beside = serde_json::to_value(&closing).map_err(|_| WorkError::Unreadable(kept.id.clone()))?;
-        let shown = view::of::<T::A>(&KeptRun { view: Some(beside.clone()), ..kept.clone() })?;
+        let shown = view::of::<T::A>(&KeptRun { view: Some(beside.clone()), ..kept.clone() });
         let facts = json!({
-            "run_id": kept.id, "plan_id": kept.plan, "headline": self.material.headline,
+            "run_id": kept.id, "plan_id": kept.plan, "headline": self.carried.material.headline,
             "end": kept.flow.end(), "state": kept.state, "steps": shown.steps, "diff": shown.diff,
-            "verification": shown.verification, "approvers": self.material.approvers,
+            "verification": shown.verification, "approvers": self.carried.material.approvers,
             "epoch": kept.epoch, "intent": kept.intent.digest,
         });
         let outcome =
-            statement::of(RecordKind::Outcome, kept.plan.as_str(), &self.material.plan_digest, facts);
-        self.ledger.finish(&self.lock, outcome, &beside, &clock::now()?)?;
+            statement::of(RecordKind::Outcome, kept.plan.as_str(), &self.carried.material.plan_digest, facts);
+        self.ledger.finish(self.lock, outcome, &beside, &clock::now()?)?;
         tracing::info!(run = %kept.id, "{}", shown.summary);
         Ok(())
     }
