@@ -6,13 +6,14 @@ use std::path::Path;
 use runcord_ledger::{ChainError, CordState, Ledger};
 use runcord_model::approval::APPROVAL_NAMESPACE;
 use runcord_runtime::authority;
+use runcord_runtime::chain;
 use runcord_runtime::settings::{Origin, Settings, login};
 use serde::Serialize;
 use serde_json::json;
 
 use crate::activate::Set;
 use crate::around::Around;
-use crate::failure::{Exit, Failure, chain};
+use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Mood, columns, when, word};
 use crate::servers::{self, Reach};
 use crate::sign;

@@ -5,6 +5,7 @@ use std::error::Error;
 use miette::{Diagnostic, Report};
 use runcord_ledger::LedgerError;
 use runcord_model::{Code, Refusal};
+use runcord_runtime::chain;
 use runcord_runtime::library::LoadError;
 use runcord_runtime::settings::SettingsError;
 use serde_json::{Value, json};
@@ -125,18 +126,6 @@ impl Failure {
         };
         json!({"error": {"code": code, "message": chain(self), "next": next, "details": details}})
     }
-}
-
-/// An error with its sources, each said once.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(source) = next {
-        text.push_str(": ");
-        text.push_str(&source.to_string());
-        next = source.source();
-    }
-    text
 }
 
 /// One problem of a file for programs: message, place and hint, where they are known.

@@ -28,3 +28,5 @@ pub mod worker;
 mod limits;
 mod refuse;
 mod status;
+
+pub use refuse::chain;

@@ -27,7 +27,7 @@ pub(crate) fn clock_behind(behind: &ClockBehind) -> Refusal {
 }
 
 /// An error with its sources, each said once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();
     while let Some(source) = next {

@@ -329,3 +329,21 @@ async fn a_pulled_cord_stops_everything_until_a_person_resets_it() -> Result<()>
     verified(&session, &plan).await?;
     Ok(())
 }
+
+#[tokio::test]
+async fn a_run_is_undone_on_its_own_target_only() -> Result<()> {
+    let bed = Bed::new("here", 2).await?;
+    web(&bed, 2).await?;
+    let session = bed.session(Era::Stateless).await?;
+    let plan =
+        session.call("plan_scale_workload", with(of_web(&bed), json!({"replicas": 3}))).await?.done()?;
+    let end = verified(&session, &plan).await?;
+
+    // The same principal and ledger, but a server of another cluster: what was observed here is not true there.
+    let elsewhere = ControlPlane::start()?;
+    let there = bed.session_with(Era::Stateless, &[("KUBECONFIG", elsewhere.kubeconfig())]).await?;
+    let undo = there.call("undo_plan", json!({"run_id": end.str("/run_id")?})).await?;
+    assert_eq!(undo.refusal()?, "run_not_found");
+    assert_eq!(apply(&there, &plan).await?.refusal()?, "plan_not_found");
+    Ok(())
+}

@@ -247,7 +247,7 @@ fn warn(set: &Set, settings: &Settings, asked_for: Option<&PersonName>, told: &m
         ));
     }
     if let Err(error) = set.loaded.policies.principal(&login(), settings.agent.as_str()) {
-        let why = crate::failure::chain(&error);
+        let why = runcord_runtime::chain(&error);
         told.warnings.push(format!(
             "The server would not start: {why}. List the agent {} in people.yaml, then `runcord activate`.",
             settings.agent
