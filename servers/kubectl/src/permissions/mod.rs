@@ -3,6 +3,8 @@
 //! This is a declaration, kept beside the catalog: the end-to-end tests run the whole library under exactly these
 //! permissions, and fail when one is missing or is never used.
 
+#[cfg(test)]
+mod readme;
 mod table;
 
 use std::collections::BTreeSet;

@@ -14,9 +14,15 @@ use crate::permissions::{Bound, Reach, Undeclared, bounds};
 
 const API: &str = "admissionregistration.k8s.io/v1";
 
-/// What the API server itself moves with every update.
-const HOUSEKEEPING: [&[&str]; 3] =
-    [&["metadata", "generation"], &["metadata", "managedFields"], &["metadata", "resourceVersion"]];
+/// What the API server itself moves with an update, whatever the request says of it.
+fn housekeeping(resource: &str) -> impl Iterator<Item = &'static [&'static str]> {
+    const ALWAYS: [&[&str]; 3] =
+        [&["metadata", "generation"], &["metadata", "managedFields"], &["metadata", "resourceVersion"]];
+    // A DaemonSet's template has a generation of its own, which the API server counts up where an annotation shows it
+    // (seen with 1.36: a restart was refused without this).
+    const TEMPLATE: &[&str] = &["metadata", "annotations", "deprecated.daemonset.template.generation"];
+    ALWAYS.into_iter().chain((resource == "daemonsets").then_some(TEMPLATE))
+}
 
 /// The policy and its binding; neither when there is nobody to hold.
 pub(super) fn objects(uses: &[Use], wanted: &Wanted) -> Result<Vec<Value>, Undeclared> {
@@ -94,7 +100,9 @@ impl Shape {
 
     fn validation(&self, fields: &Fields, wanted: &Wanted) -> Value {
         let (mut must, message) = match self {
-            Self::Change { resource, .. } => (unchanged_but(fields), changes_only(resource, fields)),
+            Self::Change { resource, .. } => {
+                (unchanged_but(resource, fields), changes_only(resource, fields))
+            }
             Self::Evict => (EVICTION.map(str::to_owned).to_vec(), EVICTION_SAID.to_owned()),
         };
         if let Self::Change { reach: Reach::Namespace, .. } = self
@@ -122,10 +130,10 @@ fn changes_only(resource: &str, fields: &Fields) -> String {
 }
 
 /// Everything but these fields, our mark and the API server's own bookkeeping is as it was, and the mark names a plan.
-fn unchanged_but(fields: &Fields) -> Vec<String> {
+fn unchanged_but(resource: &str, fields: &Fields) -> Vec<String> {
     let mut tree = Tree::default();
     let mark: &[&str] = &["metadata", "annotations", PLAN_MARK];
-    for keys in fields.iter().copied().chain(HOUSEKEEPING).chain([mark]) {
+    for keys in fields.iter().copied().chain(housekeeping(resource)).chain([mark]) {
         tree.insert(keys);
     }
     let mut must = Vec::new();
