@@ -78,7 +78,12 @@ impl RbacArgs {
                 "name it with --user, --group or --service-account",
             ));
         }
-        Ok(Wanted { name: self.name.clone(), namespaces: self.namespace.clone(), subjects, changes })
+        Ok(Wanted {
+            name: self.name.clone(),
+            namespaces: self.namespace.iter().cloned().collect(),
+            subjects,
+            changes,
+        })
     }
 }
 

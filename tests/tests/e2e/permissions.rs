@@ -185,7 +185,7 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
         })
         .collect();
     let idle: Vec<_> = account.granted()?.difference(&used).cloned().collect();
-    assert!(idle.is_empty(), "permitted and never used: {idle:?}");
+    assert!(idle.is_empty(), "permitted and never used; does this test carry out every runbook? {idle:?}");
     Ok(())
 }
 
@@ -309,10 +309,18 @@ async fn permissions_can_be_kept_to_namespaces() -> Result<()> {
     let other = format!("{}-other", bed.name);
     bed.cluster.namespace(&other).await?;
     bed.cluster.apply(&other, objects::deployment("web", 0)).await?;
-    let account = Account::new(&bed, &["--namespace", bed.name.as_str()]).await?;
+    let (group, robot) = (format!("{}-team", bed.name), format!("{}/default", bed.name));
+    let more = ["--namespace", bed.name.as_str(), "--group", &group, "--service-account", &robot];
+    let account = Account::new(&bed, &more).await?;
     let session = account.session(&bed).await?;
     carried_out(&bed, &session, "plan_scale_workload", with(of_web(&bed), json!({"replicas": 3}))).await?;
     let elsewhere = with(of_web(&bed), json!({"namespace": other, "replicas": 3}));
     assert_eq!(session.call("plan_scale_workload", elsewhere).await?.refusal()?, "precondition_failed");
+
+    // A member of the group has the same permissions, and is held in the same way.
+    let member = ControlPlane::shared()?.kubeconfig_for(&format!("{}-member", bed.name), &[&group])?;
+    let member = Cluster::connect(&member).await?.api::<Deployment>(bed.name.as_str());
+    let refused = member.patch("web", &PatchParams::default(), &image()).await;
+    assert!(by_policy(&refused), "{refused:?}");
     Ok(())
 }

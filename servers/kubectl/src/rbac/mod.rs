@@ -7,6 +7,8 @@
 mod policy;
 mod roles;
 
+use std::collections::BTreeSet;
+
 use runcord_model::action::Use;
 use serde_json::Value;
 
@@ -71,7 +73,7 @@ pub struct Wanted {
     /// The name of every object printed.
     pub name: ObjectName,
     /// Where the runbooks may be used; everywhere when empty. What only looking tells stays cluster-wide.
-    pub namespaces: Vec<Namespace>,
+    pub namespaces: BTreeSet<Namespace>,
     /// Whose they are; without any, there are neither bindings nor a policy.
     pub subjects: Vec<Subject>,
     /// What the policy lets through.

@@ -53,15 +53,16 @@ fn bound(kind: &str, namespace: Option<&str>, permitted: &[&Permission], wanted:
 
 /// One rule for all resources of a group that share their verbs and names.
 fn rules(permitted: &[&Permission]) -> Vec<Value> {
-    let mut verbs: BTreeMap<(&str, &str, &Option<String>), BTreeSet<&str>> = BTreeMap::new();
+    type Words<'p> = BTreeSet<&'p str>;
+    let mut verbs: BTreeMap<(&str, &str, &Option<String>), Words<'_>> = BTreeMap::new();
     for one in permitted {
         verbs.entry((one.group, one.resource, &one.name)).or_default().insert(one.verb);
     }
-    let mut rules: BTreeMap<(&str, BTreeSet<&str>, &Option<String>), BTreeSet<&str>> = BTreeMap::new();
+    let mut rules: BTreeMap<(&str, Words<'_>, &Option<String>), Words<'_>> = BTreeMap::new();
     for ((group, resource, name), verbs) in verbs {
         rules.entry((group, verbs, name)).or_default().insert(resource);
     }
-    let rule = |((group, verbs, name), resources): ((_, BTreeSet<_>, &Option<String>), BTreeSet<_>)| {
+    let rule = |((group, verbs, name), resources): ((&str, Words<'_>, &Option<String>), Words<'_>)| {
         let mut rule = json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
         if let (Some(rule), Some(name)) = (rule.as_object_mut(), name) {
             rule.insert("resourceNames".to_owned(), json!([name]));
