@@ -168,6 +168,23 @@ impl Kind {
         }
     }
 
+    /// All its values, when it enumerates them.
+    pub(crate) fn enumerated(&self) -> Option<Vec<Value>> {
+        match self {
+            Self::Text(Text { grammar: Grammar::Enum(values), .. }) => {
+                Some(values.iter().map(|value| json!(value)).collect())
+            }
+            Self::Text(_)
+            | Self::Integer(_)
+            | Self::Number(_)
+            | Self::Boolean
+            | Self::Duration(_)
+            | Self::Quantity(_)
+            | Self::Array { .. }
+            | Self::SecretRef => None,
+        }
+    }
+
     /// The same as JSON Schema 2020-12. What a schema cannot say (the range of a duration) is in the description.
     pub(crate) fn schema(&self) -> Value {
         match self {

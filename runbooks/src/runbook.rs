@@ -1,6 +1,6 @@
 //! A runbook that was checked against its server: holding one is the proof of it.
 
-use runcord_model::action::BadStep;
+use runcord_model::action::{BadStep, Use};
 use runcord_model::plan::RunbookRef;
 use runcord_model::{Catalog, Digest, EffectKind, RunbookName, Scopes, StepCall};
 use serde_json::{Map, Value};
@@ -78,6 +78,11 @@ pub(crate) struct Step {
 }
 
 impl Step {
+    fn used(&self, params: &Params) -> Use {
+        let known = |(name, field): &(String, Field)| Some((name.clone(), field.values(params)?));
+        Use { action: self.action.clone(), fields: self.with.iter().filter_map(known).collect() }
+    }
+
     pub(crate) fn fill(&self, values: &Values<'_>) -> Result<StepCall, BadParam> {
         let mut with = Map::new();
         for (name, field) in &self.with {
@@ -192,6 +197,11 @@ impl Runbook {
     /// Its steps in order, as (id, action).
     pub fn step_actions(&self) -> impl Iterator<Item = (&str, &str)> {
         self.steps.iter().map(|step| (step.id.as_str(), step.action.as_str()))
+    }
+
+    /// The actions of its steps and of its way back, with what the file alone tells of their fields.
+    pub fn uses(&self) -> Vec<Use> {
+        self.steps.iter().chain(&self.undo).map(|step| step.used(&self.params)).collect()
     }
 
     /// Whether it declares a way back.

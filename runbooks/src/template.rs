@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::params::Params;
+
 /// What a placeholder names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Root {
@@ -184,6 +186,15 @@ impl Field {
             Self::Text(template) => vec![template],
             Self::List(items) => items.iter().flat_map(Self::templates).collect(),
             Self::Object(fields) => fields.iter().flat_map(|(_, field)| field.templates()).collect(),
+        }
+    }
+
+    /// All values that it can take, where the file alone tells: written out, or a parameter's enumeration.
+    pub(crate) fn values(&self, params: &Params) -> Option<Vec<Value>> {
+        match self {
+            Self::Fixed(value) => Some(vec![value.clone()]),
+            Self::Text(template) => params.get(template.whole()?.param()?)?.kind.enumerated(),
+            Self::List(_) | Self::Object(_) => None,
         }
     }
 

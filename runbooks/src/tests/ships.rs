@@ -127,3 +127,21 @@ fn what_cannot_be_evaluated_does_not_hold_and_shows_no_value() {
     );
     assert_eq!(runbook.verify()[0].within_ms(), 120_000);
 }
+
+#[test]
+fn a_use_tells_what_the_file_alone_tells() {
+    let (file, text) = crate::shipped().iter().find(|(file, _)| file.contains("scale_workload")).unwrap();
+    let text = text.replacen("namespace: ${params.namespace}", "namespace: shop", 1);
+    let runbook = Runbook::parse(file, &text).unwrap().check(&fake_catalog(), digest()).unwrap();
+    let uses = runbook.uses();
+    assert_eq!(
+        uses.iter().map(|one| one.action.as_str()).collect::<Vec<_>>(),
+        ["scale", "scale"],
+        "and its undo"
+    );
+    assert_eq!(uses[0].fixed("namespace"), Some("shop"), "written out");
+    assert_eq!(uses[0].fields["kind"], [json!("Deployment"), json!("StatefulSet")], "an enumeration");
+    assert_eq!(uses[0].fixed("kind"), None);
+    assert!(!uses[0].fields.contains_key("name"), "a caller fills it freely");
+    assert!(!uses[1].fields.contains_key("replicas"), "only looking tells");
+}

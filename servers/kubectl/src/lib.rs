@@ -1,17 +1,21 @@
 //! The Kubernetes server: its actions and their effects.
 //!
 //! Pure: [`actions`] (what may be asked), [`seen`] (what a probe saw), `draft` (what it means, as acts), `measure` (what
-//! is lost), `settle` (whether it was done), `canonical`, `diff`, `observe`. With effects: `connect`, `probe`, `dry_run`,
-//! `apply`, `wait`, `read`. Reading and writing are different types, and only `apply` holds the one that writes.
+//! is lost), `settle` (whether it was done), `canonical`, `diff`, `observe`, [`permissions`] (what it needs), [`rbac`] (the
+//! same as objects). With effects: `connect`, `probe`, `dry_run`,
+//! `apply`, `wait`, `read`, [`drift`]. Reading and writing are different types, and only `apply` holds the one that writes.
 
 pub mod act;
 pub mod actions;
 pub mod catalog;
 pub mod connect;
+pub mod drift;
 pub mod dry_run;
 pub mod names;
 pub mod numbers;
 pub mod observe;
+pub mod permissions;
+pub mod rbac;
 pub mod read;
 pub mod seen;
 pub mod server;

@@ -2,10 +2,15 @@
 //! permit, otherwise as a dry-run.
 
 use http::Request;
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
+};
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions};
 
 use crate::act::{Evict, Object, Patch};
+use crate::names::Namespace;
+use crate::permissions::Permission;
 
 /// Who the API server writes down as the manager of the fields we touch.
 const MANAGER: &str = "runcord";
@@ -71,6 +76,33 @@ pub(crate) fn evict(evict: &Evict, mode: Mode) -> Result<Request<Vec<u8>>, Unwri
         .header(http::header::CONTENT_TYPE, "application/json")
         .body(serde_json::to_vec(&body)?)?;
     Ok(request)
+}
+
+/// The request of a SelfSubjectAccessReview: a question about these credentials, which is answered and not stored.
+pub(crate) fn review(
+    permission: &Permission,
+    namespace: Option<&Namespace>,
+) -> Result<Request<Vec<u8>>, Unwritable> {
+    let (resource, subresource) = permission.parts();
+    let body = SelfSubjectAccessReview {
+        spec: SelfSubjectAccessReviewSpec {
+            resource_attributes: Some(ResourceAttributes {
+                group: Some(permission.group.to_owned()),
+                resource: Some(resource.to_owned()),
+                subresource: subresource.map(str::to_owned),
+                verb: Some(permission.verb.to_owned()),
+                name: permission.name.clone(),
+                namespace: namespace.map(ToString::to_string),
+                ..ResourceAttributes::default()
+            }),
+            ..SelfSubjectAccessReviewSpec::default()
+        },
+        ..SelfSubjectAccessReview::default()
+    };
+    Ok(Request::post("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews")
+        .header(http::header::ACCEPT, "application/json")
+        .header(http::header::CONTENT_TYPE, "application/json")
+        .body(serde_json::to_vec(&body)?)?)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use runcord_runtime::settings::Options;
 use crate::around::Around;
 use crate::failure::{Exit, Failure};
 use crate::output::{Answer, Format};
-use crate::{activate, approve, cord, doctor, init, log, plan, policy, run, runbook};
+use crate::{activate, approve, cord, doctor, init, kubectl, log, plan, policy, run, runbook};
 
 /// The operator's command of Runcord: what a person does about plans, approvals, the authority, the cord and the ledger.
 ///
@@ -69,6 +69,9 @@ enum Command {
     /// The records, and whether their chain holds
     #[command(subcommand)]
     Log(log::Command),
+    /// What only Kubernetes has: the permissions that the runbooks need
+    #[command(subcommand)]
+    Kubectl(kubectl::Command),
 }
 
 impl Cli {
@@ -84,7 +87,7 @@ pub(crate) async fn carry_out(cli: Cli) -> Result<Answer, Failure> {
         Command::Init(args) => init::run(args, &around.options).await,
         Command::Doctor(args) => doctor::run(args, &around).await,
         Command::Activate(args) => activate::run(args, &around).await,
-        Command::Runbook(command) => runbook::run(command, &around),
+        Command::Runbook(command) => runbook::run(command, &around).await,
         Command::Policy(command) => policy::run(command, &around),
         Command::Plan(command) => plan::run(command, &around),
         Command::Approve(args) => approve::approve(args, &around).await,
@@ -93,6 +96,7 @@ pub(crate) async fn carry_out(cli: Cli) -> Result<Answer, Failure> {
         Command::Run(command) => run::run(command, &around),
         Command::Cord(command) => cord::run(command, &around).await,
         Command::Log(command) => log::run(command, &around),
+        Command::Kubectl(command) => kubectl::run(command, &around),
     }
 }
 
@@ -132,6 +136,9 @@ mod tests {
             "runbook check",
             "runbook show drain_node",
             "runbook schema",
+            "runbook drift --context prod-eu --namespace shop --json",
+            "kubectl rbac --namespace shop --service-account ops/runcord",
+            "kubectl rbac --name planner --user planner --only-dry-run",
             "policy check",
             "policy test a.yaml b.yaml",
             &format!("policy explain {plan}"),
@@ -158,7 +165,14 @@ mod tests {
 
     #[test]
     fn wrong_usage_is_exit_code_two() {
-        for line in ["", "cord pull", "reject pln_x --reason no", "plan show run_x", "fly"] {
+        for line in [
+            "",
+            "cord pull",
+            "reject pln_x --reason no",
+            "plan show run_x",
+            "fly",
+            "kubectl rbac --group system:masters",
+        ] {
             let parsed = Cli::try_parse_from(std::iter::once("runcord").chain(line.split_whitespace()));
             assert_eq!(parsed.unwrap_err().exit_code(), 2, "{line}");
         }

@@ -1,4 +1,4 @@
-//! `runcord runbook`: checks runbook files, shows one, prints the schema for editors.
+//! `runcord runbook`: checks runbook files, shows one, prints the schema for editors, looks for drift.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +10,7 @@ use runcord_runtime::settings::Origin;
 use serde_json::{Value, json};
 
 use crate::around::Around;
+use crate::drift;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::{Answer, Mood, columns, word};
@@ -30,9 +31,12 @@ pub(crate) enum Command {
     },
     /// The JSON Schema of runbook files, for editors
     Schema,
+    /// Look whether a live target still is what the runbooks need; changes nothing
+    #[command(after_help = drift::EXAMPLES)]
+    Drift(drift::Args),
 }
 
-pub(crate) fn run(command: &Command, around: &Around) -> Result<Answer, Failure> {
+pub(crate) async fn run(command: &Command, around: &Around) -> Result<Answer, Failure> {
     match command {
         Command::Check { paths } => check(&texts(paths, around)?),
         Command::Show { name } => show(name, &texts(&[], around)?),
@@ -40,6 +44,7 @@ pub(crate) fn run(command: &Command, around: &Around) -> Result<Answer, Failure>
             let schema = runcord_runbooks::schema();
             Ok(Answer::done(format!("{schema:#}"), schema))
         }
+        Command::Drift(args) => drift::run(args, around).await,
     }
 }
 

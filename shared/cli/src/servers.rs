@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use runcord_kubectl::drift::ClusterInspector;
+use runcord_kubectl::names::Namespace;
 use runcord_kubectl::{Connect, KubectlActions, Kubernetes};
 use runcord_ledger::KeptRun;
 use runcord_model::{Catalog, Refusal, RunView};
+use runcord_runtime::drift::Inspector;
 use runcord_runtime::library::{Library, LoadError};
 use runcord_runtime::settings::Settings;
 use runcord_runtime::target::{Actions, Target};
@@ -42,6 +45,19 @@ pub(crate) fn run_view(run: &KeptRun) -> RunView {
 
 /// The identity of the target that is reached so.
 pub(crate) async fn identity(reach: &Reach) -> Result<String, Refusal> {
-    let connect = Connect { kubeconfig: reach.kubeconfig.clone(), context: reach.context.clone() };
-    Kubernetes::connect(connect).await?.identity().await
+    Kubernetes::connect(reach.to_connect()).await?.identity().await
+}
+
+/// What looks for drift on the target that is reached so.
+pub(crate) async fn inspector(
+    reach: &Reach,
+    namespaces: &[Namespace],
+) -> Result<impl Inspector + use<>, Refusal> {
+    ClusterInspector::connect(&reach.to_connect(), namespaces.to_vec()).await
+}
+
+impl Reach {
+    fn to_connect(&self) -> Connect {
+        Connect { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
 }

@@ -1,6 +1,6 @@
 //! Actions: the typed operations that a server knows and that runbooks are made of.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -65,6 +65,26 @@ pub struct StepCall {
     pub action: String,
     /// The action's fields.
     pub with: Map<String, Value>,
+}
+
+/// An action as a runbook's file uses it, before anybody calls: with the values that a field can take where the file
+/// alone tells them (written out, or an enumeration).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Use {
+    /// The action's name.
+    pub action: String,
+    /// Field and values; a field that a caller fills freely is not there.
+    pub fields: BTreeMap<String, Vec<Value>>,
+}
+
+impl Use {
+    /// The one text that a field can only have.
+    pub fn fixed(&self, field: &str) -> Option<&str> {
+        match self.fields.get(field)?.as_slice() {
+            [only] => only.as_str(),
+            _ => None,
+        }
+    }
 }
 
 /// A step that its server cannot read.

@@ -8,6 +8,7 @@ pub mod approvals;
 pub mod authority;
 pub mod browse;
 pub mod clock;
+pub mod drift;
 pub mod entry;
 pub mod launch;
 pub mod library;

@@ -7,7 +7,9 @@
 
 mod control_plane;
 mod crashes;
+mod drift;
 mod gates;
 mod harness;
+mod permissions;
 mod sessions;
 mod story;

@@ -1,0 +1,137 @@
+//! The table: one row for each action of the catalog.
+
+use runcord_model::action::Use;
+
+use super::{Bound, Permission, Reach, Undeclared, kinds};
+use crate::actions::Kind;
+use crate::convert::RESTARTED_AT;
+
+/// Group and version.
+type Api = (&'static str, &'static str);
+
+const CORE: Api = ("", "v1");
+const APPS: Api = ("apps", "v1");
+const BATCH: Api = ("batch", "v1");
+
+/// Reading the namespace whose uid tells clusters apart.
+pub(super) fn identity() -> Permission {
+    named_namespace("kube-system")
+}
+
+/// What a use of an action needs.
+///
+/// # Errors
+/// An action that is not in the table.
+pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
+    use Reach::{Cluster, Namespace};
+    let mut needed = Vec::new();
+    let mut need = |(group, version): Api, resource: &'static str, verbs: &[&'static str], reach: Reach| {
+        needed.extend(verbs.iter().map(|&verb| Permission {
+            group,
+            version,
+            resource,
+            verb,
+            name: None,
+            reach,
+        }));
+    };
+    match used.action.as_str() {
+        "cordon" | "uncordon" => need(CORE, "nodes", &["list", "patch"], Cluster),
+        "drain" => {
+            need(CORE, "nodes", &["list"], Cluster);
+            need(CORE, "pods", &["get", "list"], Cluster);
+            need(CORE, "pods/eviction", &["create"], Cluster);
+            // Whoever keeps the evicted pods alive. The pods of DaemonSets stay, and their owners are not asked for.
+            need(CORE, "replicationcontrollers", &["get"], Cluster);
+            need(BATCH, "jobs", &["get"], Cluster);
+            for resource in ["deployments", "replicasets", "statefulsets"] {
+                need(APPS, resource, &["get"], Cluster);
+            }
+            around(&mut need, Cluster);
+        }
+        "restart" | "revert_restart" | "scale" => {
+            for kind in patched(used) {
+                need(APPS, kind.plural(), &["get", "patch"], Namespace);
+            }
+            need(CORE, "pods", &["list"], Namespace);
+            around(&mut need, Namespace);
+            if used.action == "scale" {
+                need(("autoscaling", "v1"), "horizontalpodautoscalers", &["list"], Namespace);
+            }
+        }
+        "workload_status" => {
+            for kind in kinds(used) {
+                need(APPS, kind.plural(), &["get"], Namespace);
+            }
+            need(CORE, "pods", &["list"], Namespace);
+            need(CORE, "events", &["list"], Namespace);
+        }
+        "pod_logs" => {
+            need(CORE, "pods", &["get"], Namespace);
+            need(CORE, "pods/log", &["get"], Namespace);
+        }
+        _ => return Err(undeclared(used)),
+    }
+    // A file that names its namespace is checked for drift: is it still there?
+    needed.extend(used.fixed("namespace").map(named_namespace));
+    Ok(needed)
+}
+
+/// What a use of an action may write.
+///
+/// # Errors
+/// An action that is not in the table.
+pub fn bounds(used: &Use) -> Result<Vec<Bound>, Undeclared> {
+    let workload = |field: &'static [&'static str]| {
+        let of = |kind: Kind| Bound::Change {
+            group: "apps",
+            resource: kind.plural(),
+            reach: Reach::Namespace,
+            field,
+        };
+        patched(used).into_iter().map(of).collect()
+    };
+    Ok(match used.action.as_str() {
+        "cordon" | "uncordon" => vec![Bound::Change {
+            group: "",
+            resource: "nodes",
+            reach: Reach::Cluster,
+            field: &["spec", "unschedulable"],
+        }],
+        "drain" => vec![Bound::Evict],
+        "restart" | "revert_restart" => {
+            workload(&["spec", "template", "metadata", "annotations", RESTARTED_AT])
+        }
+        "scale" => workload(&["spec", "replicas"]),
+        "workload_status" | "pod_logs" => Vec::new(),
+        _ => return Err(undeclared(used)),
+    })
+}
+
+/// What stands around pods and workloads that are touched.
+fn around(need: &mut impl FnMut(Api, &'static str, &[&'static str], Reach), reach: Reach) {
+    need(("policy", "v1"), "poddisruptionbudgets", &["list"], reach);
+    need(("discovery.k8s.io", "v1"), "endpointslices", &["list"], reach);
+    need(("networking.k8s.io", "v1"), "ingresses", &["list"], reach);
+}
+
+/// The kinds that a patch can be of: a DaemonSet has no number of replicas.
+fn patched(used: &Use) -> Vec<Kind> {
+    let scales = used.action == "scale";
+    kinds(used).into_iter().filter(|kind| !(scales && *kind == Kind::DaemonSet)).collect()
+}
+
+fn named_namespace(name: &str) -> Permission {
+    Permission {
+        group: "",
+        version: "v1",
+        resource: "namespaces",
+        verb: "get",
+        name: Some(name.to_owned()),
+        reach: Reach::Cluster,
+    }
+}
+
+fn undeclared(used: &Use) -> Undeclared {
+    Undeclared { action: used.action.clone() }
+}

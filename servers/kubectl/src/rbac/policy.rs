@@ -1,0 +1,254 @@
+//! The bounds of what the runbooks write, as a ValidatingAdmissionPolicy in CEL.
+//!
+//! It judges every write of the identity, whatever RBAC permits besides: what is not named is refused, and an expression
+//! that cannot be evaluated refuses too (`failurePolicy: Fail`). Reads and reviews do not pass admission.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runcord_model::action::Use;
+use serde_json::{Value, json};
+
+use super::{Changes, Subject, Wanted};
+use crate::convert::PLAN_MARK;
+use crate::permissions::{Bound, Reach, Undeclared, bounds};
+
+const API: &str = "admissionregistration.k8s.io/v1";
+
+/// What the API server itself moves with an update, whatever the request says of it.
+fn housekeeping(resource: &str) -> impl Iterator<Item = &'static [&'static str]> {
+    const ALWAYS: [&[&str]; 3] =
+        [&["metadata", "generation"], &["metadata", "managedFields"], &["metadata", "resourceVersion"]];
+    // A DaemonSet's template has a generation of its own, which the API server counts up where an annotation shows it
+    // (seen with 1.36: a restart was refused without this).
+    const TEMPLATE: &[&str] = &["metadata", "annotations", "deprecated.daemonset.template.generation"];
+    ALWAYS.into_iter().chain((resource == "daemonsets").then_some(TEMPLATE))
+}
+
+/// The policy and its binding; neither when there is nobody to hold.
+pub(super) fn objects(uses: &[Use], wanted: &Wanted) -> Result<Vec<Value>, Undeclared> {
+    let mut all = BTreeSet::new();
+    for one in uses {
+        all.extend(bounds(one)?);
+    }
+    if wanted.subjects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let shapes = shapes(&all);
+    let mut validations = vec![json!({
+        "expression": format!("variables.what in {}", list(shapes.keys().map(Shape::what))),
+        "message": "no runbook writes this: nothing else may be created, changed or deleted",
+    })];
+    for (shape, fields) in &shapes {
+        validations.push(shape.validation(fields, wanted));
+    }
+    validations.extend(dry_run_only(wanted.changes));
+    let name = wanted.name.as_str();
+    let policy = json!({
+        "apiVersion": API, "kind": "ValidatingAdmissionPolicy", "metadata": {"name": name},
+        "spec": {
+            "failurePolicy": "Fail",
+            "matchConstraints": {"resourceRules": [
+                {"apiGroups": ["*"], "apiVersions": ["*"], "operations": ["*"], "resources": ["*/*"]}]},
+            "matchConditions": [{"name": "identity", "expression": identity(&wanted.subjects)}],
+            "variables": [{"name": "what", "expression": WHAT}],
+            "validations": validations,
+        }
+    });
+    let binding = json!({
+        "apiVersion": API, "kind": "ValidatingAdmissionPolicyBinding", "metadata": {"name": name},
+        "spec": {"policyName": name, "validationActions": ["Deny"]}
+    });
+    Ok(vec![policy, binding])
+}
+
+/// `UPDATE apps/deployments`, `CREATE /pods/eviction`: a patch is an update.
+const WHAT: &str = "request.operation + ' ' + request.resource.group + '/' + request.resource.resource + \
+    (has(request.subResource) && request.subResource != '' ? '/' + request.subResource : '')";
+
+/// One kind of request that the runbooks send.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Shape {
+    Change { group: &'static str, resource: &'static str, reach: Reach },
+    Evict,
+}
+
+type Fields = BTreeSet<&'static [&'static str]>;
+
+/// What is written, and for a change all fields that any runbook touches.
+fn shapes(bounds: &BTreeSet<Bound>) -> BTreeMap<Shape, Fields> {
+    let mut shapes: BTreeMap<Shape, Fields> = BTreeMap::new();
+    for bound in bounds {
+        match *bound {
+            Bound::Change { group, resource, reach, field } => {
+                shapes.entry(Shape::Change { group, resource, reach }).or_default().insert(field);
+            }
+            Bound::Evict => {
+                shapes.entry(Shape::Evict).or_default();
+            }
+        }
+    }
+    shapes
+}
+
+impl Shape {
+    fn what(&self) -> String {
+        match self {
+            Self::Change { group, resource, .. } => format!("UPDATE {group}/{resource}"),
+            Self::Evict => "CREATE /pods/eviction".to_owned(),
+        }
+    }
+
+    fn validation(&self, fields: &Fields, wanted: &Wanted) -> Value {
+        let (mut must, message) = match self {
+            Self::Change { resource, .. } => {
+                (unchanged_but(resource, fields), changes_only(resource, fields))
+            }
+            Self::Evict => (EVICTION.map(str::to_owned).to_vec(), EVICTION_SAID.to_owned()),
+        };
+        if let Self::Change { reach: Reach::Namespace, .. } = self
+            && !wanted.namespaces.is_empty()
+        {
+            let namespaces = wanted.namespaces.iter().map(ToString::to_string);
+            must.push(format!("request.namespace in {}", list(namespaces)));
+        }
+        let must: Vec<_> = must.iter().map(|one| format!("({one})")).collect();
+        let expression = format!("variables.what != {} || ({})", text(&self.what()), must.join(" && "));
+        json!({"expression": expression, "message": message})
+    }
+}
+
+/// By uid, so that it never is another pod of that name; with the pod's own grace, so that it is never killed at once.
+const EVICTION: [&str; 2] = [
+    "object.?deleteOptions.?preconditions.?uid.orValue('') != ''",
+    "!object.?deleteOptions.?gracePeriodSeconds.hasValue()",
+];
+const EVICTION_SAID: &str = "an eviction names the pod's uid and leaves the pod its own grace";
+
+fn changes_only(resource: &str, fields: &Fields) -> String {
+    let fields: Vec<_> = fields.iter().map(|keys| keys.join(".")).collect();
+    format!("of {resource} only {} may change, under a plan", fields.join(" and "))
+}
+
+/// Everything but these fields, our mark and the API server's own bookkeeping is as it was, and the mark names a plan.
+fn unchanged_but(resource: &str, fields: &Fields) -> Vec<String> {
+    let mut tree = Tree::default();
+    let mark: &[&str] = &["metadata", "annotations", PLAN_MARK];
+    for keys in fields.iter().copied().chain(housekeeping(resource)).chain([mark]) {
+        tree.insert(keys);
+    }
+    let mut must = Vec::new();
+    tree.compare("object", "oldObject", &mut must);
+    must.push(format!(
+        "object.?metadata.?annotations[?{}].orValue('').matches('^pln_[a-z2-7]{{26}}$')",
+        text(PLAN_MARK)
+    ));
+    must
+}
+
+/// Keys that may differ; one without keys below it may differ as a whole.
+#[derive(Debug, Default)]
+struct Tree(BTreeMap<&'static str, Tree>);
+
+impl Tree {
+    fn insert(&mut self, keys: &[&'static str]) {
+        let mut at = self;
+        for key in keys {
+            at = at.0.entry(key).or_default();
+        }
+    }
+
+    /// A key counts as unchanged when it is on both sides with the same value, or on neither.
+    fn compare(&self, now: &str, before: &str, must: &mut Vec<String>) {
+        let may = list(self.0.keys().map(|key| (*key).to_owned()));
+        must.push(format!("{now}.all(k, k in {may} || (k in {before} && {now}[k] == {before}[k]))"));
+        must.push(format!("{before}.all(k, k in {may} || k in {now})"));
+        for (key, below) in self.0.iter().filter(|(_, below)| !below.0.is_empty()) {
+            let in_it = |side: &str| format!("{side}[?{}].orValue({{}})", text(key));
+            below.compare(&in_it(now), &in_it(before), must);
+        }
+    }
+}
+
+fn dry_run_only(changes: Changes) -> Option<Value> {
+    match changes {
+        Changes::Real => None,
+        Changes::DryRunOnly => Some(json!({
+            "expression": "has(request.dryRun) && request.dryRun",
+            "message": "this account only plans: it may ask for dry-runs, and change nothing",
+        })),
+    }
+}
+
+/// Whether the request is one of these subjects'. Every user of a request has groups but for the odd authenticator.
+fn identity(subjects: &[Subject]) -> String {
+    let one = |subject: &Subject| match subject {
+        Subject::User(name) => format!("request.userInfo.username == {}", text(name.as_str())),
+        Subject::Group(name) => {
+            format!("has(request.userInfo.groups) && {} in request.userInfo.groups", text(name.as_str()))
+        }
+        Subject::ServiceAccount { namespace, name } => {
+            let user = format!("system:serviceaccount:{namespace}:{name}");
+            format!("request.userInfo.username == {}", text(&user))
+        }
+    };
+    subjects.iter().map(|subject| format!("({})", one(subject))).collect::<Vec<_>>().join(" || ")
+}
+
+/// A CEL string: nothing in it can end it.
+fn text(value: &str) -> String {
+    let escaped: String =
+        value.chars().flat_map(|c| matches!(c, '\'' | '\\').then_some('\\').into_iter().chain([c])).collect();
+    format!("'{escaped}'")
+}
+
+fn list(values: impl Iterator<Item = String>) -> String {
+    format!("[{}]", values.map(|value| text(&value)).collect::<Vec<_>>().join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{uses, wanted};
+    use super::*;
+
+    fn policy(actions: &[&str], wanted: &Wanted) -> Value {
+        objects(&uses(actions), wanted).unwrap().remove(0)
+    }
+
+    #[test]
+    fn an_expression_that_fails_refuses_and_the_binding_denies() {
+        let objects = objects(&uses(&["scale"]), &wanted(&[], Some("ana"))).unwrap();
+        assert_eq!(objects[0]["spec"]["failurePolicy"], "Fail");
+        assert_eq!(objects[1]["spec"]["validationActions"], json!(["Deny"]));
+    }
+
+    #[test]
+    fn a_reading_library_may_write_nothing() {
+        let policy = policy(&["workload_status", "pod_logs"], &wanted(&[], Some("ana")));
+        assert_eq!(policy["spec"]["validations"][0]["expression"], "variables.what in []");
+    }
+
+    #[test]
+    fn the_fields_of_all_runbooks_come_together() {
+        let said = policy(&["scale", "restart"], &wanted(&["shop"], Some("ana"))).to_string();
+        let both = "of deployments only spec.replicas and \
+                    spec.template.metadata.annotations.kubectl.kubernetes.io/restartedAt may change";
+        assert!(said.contains(both), "{said}");
+        assert!(said.contains("of daemonsets only spec.template"), "{said}");
+        assert!(said.contains("request.namespace in ['shop']"), "{said}");
+        assert!(!said.contains("CREATE"), "{said}");
+    }
+
+    #[test]
+    fn dry_runs_are_forced_for_a_planner() {
+        let planner = Wanted { changes: Changes::DryRunOnly, ..wanted(&[], Some("ana")) };
+        assert!(policy(&["drain"], &planner).to_string().contains("has(request.dryRun) && request.dryRun"));
+        assert!(!policy(&["drain"], &wanted(&[], Some("ana"))).to_string().contains("dryRun"));
+    }
+
+    #[test]
+    fn a_name_cannot_leave_its_quotes() {
+        let odd = policy(&["drain"], &wanted(&[], Some("a'||true||'\\")));
+        let expression = odd["spec"]["matchConditions"][0]["expression"].as_str().unwrap();
+        assert_eq!(expression, r"(request.userInfo.username == 'a\'||true||\'\\')");
+    }
+}
