@@ -5,9 +5,11 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod bad_input;
 mod control_plane;
 mod crashes;
 mod gates;
 mod harness;
+mod hostile;
 mod sessions;
 mod story;

@@ -22,9 +22,9 @@ const BYTES: usize = 6_500;
 /// Images and change cause of one revision, in bytes.
 const TEXT_BYTES: usize = 500;
 /// Where the Deployment's controller writes a ReplicaSet's revision.
-const REVISION: &str = "deployment.kubernetes.io/revision";
+pub(super) const REVISION: &str = "deployment.kubernetes.io/revision";
 /// Where people write why they changed something.
-const CAUSE: &str = "kubernetes.io/change-cause";
+pub(super) const CAUSE: &str = "kubernetes.io/change-cause";
 
 /// What `rollout_history` returns.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -102,7 +102,7 @@ fn owned(meta: &ObjectMeta, owner: &str) -> bool {
     meta.owner_references.as_ref().is_some_and(controller)
 }
 
-fn of_replica_set(set: &ReplicaSet) -> Option<Revision> {
+pub(super) fn of_replica_set(set: &ReplicaSet) -> Option<Revision> {
     let revision = set.metadata.annotations.as_ref()?.get(REVISION)?.parse().ok()?;
     let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
     let pods = set.status.as_ref().map(|status| i64::from(status.replicas));

@@ -7,6 +7,9 @@ mod logs;
 mod node;
 mod status;
 
+#[cfg(test)]
+mod hostile;
+
 use runcord_model::Refusal;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -129,7 +129,11 @@ pub(super) async fn read(reader: &Reader, name: &NodeName) -> Result<NodeStatus,
     Ok(view(&node, &pods?, warnings)?)
 }
 
-fn view(api: &ApiNode, pods: &[ApiPod], warnings: Vec<EventLine>) -> Result<NodeStatus, ProbeError> {
+pub(super) fn view(
+    api: &ApiNode,
+    pods: &[ApiPod],
+    warnings: Vec<EventLine>,
+) -> Result<NodeStatus, ProbeError> {
     let (name, node) = convert::node(api)?;
     let running: Vec<&ApiPod> = pods.iter().filter(|pod| convert::runs_on(pod)).collect();
     let ready = running.iter().filter(|pod| convert::is_ready(pod)).count();

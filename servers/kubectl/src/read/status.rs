@@ -144,7 +144,7 @@ fn listed(pods: &[ApiPod]) -> Vec<PodLine> {
     super::within(lines, PODS_BYTES)
 }
 
-fn line(pod: &ApiPod) -> Option<PodLine> {
+pub(super) fn line(pod: &ApiPod) -> Option<PodLine> {
     let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref());
     Some(PodLine {
         name: PodName::try_from(pod.metadata.name.clone()?).ok()?,
