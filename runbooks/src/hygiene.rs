@@ -2,7 +2,7 @@
 
 /// Whether text may hold `c` where people read it: no control character (line breaks and tabs included), nothing
 /// invisible, nothing that turns the direction of reading (Unicode TR 36; CVE-2021-42574).
-pub(crate) fn is_plain(c: char) -> bool {
+pub fn is_plain(c: char) -> bool {
     !c.is_control() && !is_deceptive(c)
 }
 

@@ -35,6 +35,7 @@ mod tests;
 
 pub use cel::{Check, Verdict};
 pub use check::Parsed;
+pub use hygiene::is_plain;
 pub use params::{BadParam, Filled};
 pub use report::Report;
 pub use runbook::{Concurrency, Limits, Reviewed, Runbook};

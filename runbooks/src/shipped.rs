@@ -12,5 +12,8 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
         "kubectl/restart_workload.yaml",
         "kubectl/scale_workload.yaml",
         "kubectl/workload_status.yaml",
+        "kubectl/node_status.yaml",
+        "kubectl/rollout_history.yaml",
+        "kubectl/recent_events.yaml",
     ]
 }

@@ -5,6 +5,7 @@ pub mod bed;
 pub mod binaries;
 pub mod cluster;
 pub mod control_plane;
+pub mod corpus;
 pub mod objects;
 pub mod python;
 pub mod session;

@@ -1,6 +1,6 @@
 //! Golden transcripts: what was asked and answered, without what differs from run to run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -132,7 +132,11 @@ impl Redaction {
             Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
             Value::String(text) => Value::String(self.text(text)),
             Value::Array(all) => all.iter().map(|one| self.value(one)).collect(),
-            Value::Object(all) => all.iter().map(|(key, one)| (self.text(key), self.value(one))).collect(),
+            // Sorted here: whether a map keeps its order hangs on what else is built with it.
+            Value::Object(all) => {
+                let sorted: BTreeMap<_, _> = all.iter().collect();
+                sorted.into_iter().map(|(key, one)| (self.text(key), self.value(one))).collect()
+            }
         }
     }
 

@@ -42,9 +42,12 @@ fn fake_catalog() -> Catalog {
         json!({"node": name, "batch": {"type": "integer", "minimum": 1, "maximum": 10}, "timeout": name});
     let logs = json!({"namespace": name, "pod": name, "container": name, "since": name, "tail": count,
                       "contains": name, "page": name});
+    let events =
+        json!({"namespace": name, "object_kind": name, "object_name": name, "show": name, "page": name});
     let (node, draining) =
         (json!({"node": name}), &["node", "nodes", "pods_on_node", "workloads", "budgets"]);
     let actions = vec![
+        action("node_status", EffectKind::ReadOnly, object(node.clone(), &["node"]), &[]),
         action("cordon", EffectKind::Mutating, object(node.clone(), &["node"]), &["node", "nodes"]),
         action("uncordon", EffectKind::Mutating, object(node, &["node"]), &["node", "nodes"]),
         action("drain", EffectKind::Mutating, object(drain, &["node"]), draining),
@@ -58,6 +61,8 @@ fn fake_catalog() -> Catalog {
         action("scale", EffectKind::Mutating, scale, &["workload"]),
         action("workload_status", EffectKind::ReadOnly, with(json!({})), &["workload"]),
         action("pod_logs", EffectKind::ReadOnly, object(logs, &["namespace", "pod"]), &[]),
+        action("rollout_history", EffectKind::ReadOnly, with(json!({})), &["workload"]),
+        action("recent_events", EffectKind::ReadOnly, object(events, &["namespace"]), &[]),
     ];
     Catalog { server: "kubectl", actions, observation: observation(), sample: sample(), check: fake_check }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::names::{
-    ContainerName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName, RestartedAt,
+    ContainerName, KindName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName, RestartedAt,
 };
 use crate::numbers::{Batch, Replicas, Span, Tail};
 
@@ -31,6 +31,12 @@ pub enum Action {
     WorkloadStatus(WorkloadRef),
     /// Reads a pod's log.
     PodLogs(PodLogs),
+    /// Looks at a node, its pods and its recent warnings.
+    NodeStatus(OnNode),
+    /// Lists the revisions of a workload.
+    RolloutHistory(WorkloadRef),
+    /// Reads the recent events of a namespace or of one object.
+    RecentEvents(RecentEvents),
 }
 
 /// A kind of workload that has a rollout.
@@ -162,6 +168,38 @@ pub struct PodLogs {
     pub page: Option<PageCursor>,
 }
 
+/// `recent_events`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecentEvents {
+    /// The namespace.
+    pub namespace: Namespace,
+    /// Only events about objects of this kind.
+    #[serde(default)]
+    pub object_kind: Option<KindName>,
+    /// Only events about objects of this name.
+    #[serde(default)]
+    pub object_name: Option<ObjectName>,
+    /// Which are shown; all unless given.
+    #[serde(default)]
+    pub show: EventsShown,
+    /// The `next_page` of the page before.
+    #[serde(default)]
+    pub page: Option<PageCursor>,
+}
+
+/// Which events are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum EventsShown {
+    /// All, warnings first.
+    #[default]
+    All,
+    /// Only warnings.
+    Warnings,
+}
+
 fn one() -> Batch {
     Batch::ONE
 }
@@ -216,6 +254,9 @@ impl Action {
             "scale" => fields(with).map(Self::Scale),
             "workload_status" => fields(with).map(Self::WorkloadStatus),
             "pod_logs" => fields(with).map(Self::PodLogs),
+            "node_status" => fields(with).map(Self::NodeStatus),
+            "rollout_history" => fields(with).map(Self::RolloutHistory),
+            "recent_events" => fields(with).map(Self::RecentEvents),
             _ => Err(BadStep { field: "action".to_owned(), rule: "not an action of kubectl".to_owned() }),
         }
     }
@@ -232,19 +273,24 @@ impl Action {
         if let Self::PodLogs(logs) = self {
             scopes.namespaces.insert(logs.namespace.to_string());
         }
+        if let Self::RecentEvents(events) = self {
+            scopes.namespaces.insert(events.namespace.to_string());
+        }
         scopes
     }
 
     /// The node it names.
     pub fn node(&self) -> Option<&NodeName> {
         match self {
-            Self::Cordon(on) | Self::Uncordon(on) => Some(&on.node),
+            Self::Cordon(on) | Self::Uncordon(on) | Self::NodeStatus(on) => Some(&on.node),
             Self::Drain(drain) => Some(&drain.node),
             Self::Restart(_)
             | Self::RevertRestart(_)
             | Self::Scale(_)
             | Self::WorkloadStatus(_)
-            | Self::PodLogs(_) => None,
+            | Self::PodLogs(_)
+            | Self::RolloutHistory(_)
+            | Self::RecentEvents(_) => None,
         }
     }
 
@@ -257,8 +303,13 @@ impl Action {
             Self::Restart(it) => named(it.kind, &it.namespace, &it.name),
             Self::RevertRestart(it) => named(it.kind, &it.namespace, &it.name),
             Self::Scale(it) => named(it.kind.into(), &it.namespace, &it.name),
-            Self::WorkloadStatus(it) => Some(it.clone()),
-            Self::Cordon(_) | Self::Uncordon(_) | Self::Drain(_) | Self::PodLogs(_) => None,
+            Self::WorkloadStatus(it) | Self::RolloutHistory(it) => Some(it.clone()),
+            Self::Cordon(_)
+            | Self::Uncordon(_)
+            | Self::Drain(_)
+            | Self::PodLogs(_)
+            | Self::NodeStatus(_)
+            | Self::RecentEvents(_) => None,
         }
     }
 }
@@ -310,6 +361,12 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
         "timeout" | "since" => is::<Span>(value, "a duration from 1s to 24h such as `90s`, `15m` or `1h30m`"),
         "restarted_at" => is::<RestartedAt>(value, "an RFC 3339 time, or empty for never"),
         "contains" => is::<Literal>(value, "1 to 200 characters without control characters"),
+        "object_kind" => is::<KindName>(
+            value,
+            "a kind: letters and digits, beginning with a capital, at most 63 characters",
+        ),
+        "object_name" => is::<ObjectName>(value, SUBDOMAIN),
+        "show" => is::<EventsShown>(value, "all or warnings"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),
         _ => Err("must be of its type".to_owned()),
     }
@@ -387,5 +444,9 @@ mod tests {
         assert!(drain.nodes.contains("n7") && drain.namespaces.is_empty());
         let logs = read("pod_logs", json!({"namespace": "shop", "pod": "web-1"})).unwrap().scopes();
         assert!(logs.namespaces.contains("shop") && logs.nodes.is_empty());
+        let events = read("recent_events", json!({"namespace": "shop"})).unwrap().scopes();
+        assert!(events.namespaces.contains("shop"), "policy must know whose events are read");
+        let node = read("node_status", json!({"node": "n7"})).unwrap().scopes();
+        assert!(node.nodes.contains("n7"), "policy must know which node is looked at");
     }
 }

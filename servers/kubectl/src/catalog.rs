@@ -5,9 +5,11 @@ use runcord_model::{ActionSpec, Catalog, EffectKind};
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
-use crate::actions::{Action, Drain, OnNode, PodLogs, Restart, RevertRestart, Scale, WorkloadRef};
+use crate::actions::{
+    Action, Drain, OnNode, PodLogs, RecentEvents, Restart, RevertRestart, Scale, WorkloadRef,
+};
 use crate::observe::Observation;
-use crate::read::{Logs, Status};
+use crate::read::{Events, History, Logs, NodeStatus, Status};
 
 const NODE: &[&str] = &["node", "nodes"];
 const DRAIN: &[&str] = &["node", "nodes", "pods_on_node", "workloads", "budgets"];
@@ -41,6 +43,21 @@ pub fn catalog() -> Catalog {
             reading::<PodLogs, Logs>(
                 "pod_logs",
                 "Reads a pod's log: bounded, filtered literally, in pages.",
+                &[],
+            ),
+            reading::<OnNode, NodeStatus>(
+                "node_status",
+                "Looks at a node, its pods and its recent warnings.",
+                &[],
+            ),
+            reading::<WorkloadRef, History>(
+                "rollout_history",
+                "Lists the revisions of a workload that can still be gone back to.",
+                STATUS,
+            ),
+            reading::<RecentEvents, Events>(
+                "recent_events",
+                "Reads the recent events of a namespace or of one object: warnings first, in pages.",
                 &[],
             ),
         ],

@@ -53,6 +53,14 @@ name_type!(
     /// Where the next page of a log begins; made by the page before.
     PageCursor, "page cursor", "the `next_page` of the page before", is_cursor
 );
+name_type!(
+    /// Why something happened, in one word: the reason of an event.
+    Reason, "reason", "letters and digits, beginning with a capital, at most 64 characters", is_reason
+);
+name_type!(
+    /// The key of a label or taint.
+    LabelKey, "label key", "a name of at most 63 characters, after a DNS subdomain and a slash or not", is_label_key
+);
 
 impl NodeName {
     /// The same name as that of any object.
@@ -90,6 +98,22 @@ fn is_kind(text: &str) -> bool {
     text.len() <= 63
         && text.starts_with(|c: char| c.is_ascii_uppercase())
         && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+fn is_reason(text: &str) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric())
+}
+
+/// <https://kubernetes.io/docs/concepts/overview/working-with-objects/labels/#syntax-and-character-set>
+fn is_label_key(text: &str) -> bool {
+    let (prefix, name) = text.rsplit_once('/').map_or((None, text), |(prefix, name)| (Some(prefix), name));
+    prefix.is_none_or(is_subdomain)
+        && !name.is_empty()
+        && is_label_value(name)
+        && name.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && name.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 fn is_uid(text: &str) -> bool {
@@ -143,6 +167,8 @@ string_schema! {
     RestartedAt: {"type": "string", "maxLength": 40};
     Literal: {"type": "string", "minLength": 1, "maxLength": 200};
     PageCursor: {"type": "string", "pattern": "^[A-Za-z0-9:.+~-]{1,64}$"};
+    Reason: {"type": "string", "pattern": "^[A-Z][A-Za-z0-9]{0,63}$"};
+    LabelKey: {"type": "string", "pattern": "^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"};
 }
 
 #[cfg(test)]
@@ -161,6 +187,20 @@ mod tests {
         }
         for bad in ["", ".", "a..b", "a.", ".a", "-a.b", "a.-b", "a/b", "a%2f"] {
             assert!(bad.parse::<NodeName>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_reason_is_one_word_and_a_label_key_has_one_slash() {
+        assert!("FailedScheduling".parse::<Reason>().is_ok());
+        for bad in ["", "failed", "Failed now", "Failed\n", "Fail_ed", "Fаiled", &"A".repeat(65)] {
+            assert!(bad.parse::<Reason>().is_err(), "{bad}");
+        }
+        for good in ["a", "node.kubernetes.io/unschedulable", "A_b.c"] {
+            assert!(good.parse::<LabelKey>().is_ok(), "{good}");
+        }
+        for bad in ["", "/", "a/", "/a", "a b", "a/b/c", "-a", "a.", "UP/a", "a\n"] {
+            assert!(bad.parse::<LabelKey>().is_err(), "{bad}");
         }
     }
 

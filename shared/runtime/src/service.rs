@@ -243,9 +243,9 @@ impl<T: Target> Service<T> {
         entry: &Arc<Entry>,
         args: &Map<String, Value>,
     ) -> Result<Value, Refusal> {
-        self.limits.read(principal)?;
         let target = self.target_now(loaded);
         let requested = Requested::new(principal, entry, args, &target.name)?;
+        self.limits.read(principal)?;
         let ledger = self.ledger()?;
         let admitted =
             requested.admit::<T::A>(loaded, &target).inspect_err(|r| self.denial(principal, entry, r))?;

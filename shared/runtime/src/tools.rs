@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
 use runcord_model::{Catalog, Code, EffectKind, Refusal, RunbookName};
+use runcord_runbooks::is_plain;
 use serde_json::{Map, Value, json};
 
 use crate::entry::Entry;
@@ -60,14 +62,33 @@ impl Tool {
     /// `invalid_params`, naming the parameter and the rule, never the value.
     pub fn check_input(&self, args: &Map<String, Value>) -> Result<(), Refusal> {
         let args = Value::Object(args.clone());
-        let Some(error) = self.input.iter_errors(&args).next() else { return Ok(()) };
+        let Some(error) = self.input.iter_errors(&args).next() else { return self.check_text(&args) };
         let at = error.instance_path().as_str().trim_start_matches('/').to_owned();
-        let param = if at.is_empty() { "arguments".to_owned() } else { at };
+        let param = if at.is_empty() { blamed(error.kind()) } else { at };
         let rule = error.schema_path().as_str().rsplit('/').next().unwrap_or_default().to_owned();
         Err(Refusal::new(
             Code::InvalidParams,
             format!("{param}: does not follow the input schema ({rule})"),
             format!("read the input schema of {}, correct the parameter, then call again; nothing was sent to the target", self.spec.name),
+        )
+        .with_details(json!({"param": param, "rule": rule})))
+    }
+
+    /// No argument of ours is more than a line of text that a person can see: what a schema's pattern could say of that,
+    /// clients read in several dialects.
+    fn check_text(&self, args: &Value) -> Result<(), Refusal> {
+        let odd = |value: &Value| value.as_str().is_some_and(|text| !text.chars().all(is_plain));
+        let Some((param, _)) = args.as_object().into_iter().flatten().find(|(_, value)| odd(value)) else {
+            return Ok(());
+        };
+        let rule = "must not hold line breaks, control or invisible characters";
+        Err(Refusal::new(
+            Code::InvalidParams,
+            format!("{param}: {rule}"),
+            format!(
+                "correct the parameter, then call {} again; nothing was sent to the target",
+                self.spec.name
+            ),
         )
         .with_details(json!({"param": param, "rule": rule})))
     }
@@ -79,6 +100,23 @@ impl Tool {
             .next()
             .map(|error| format!("{} at {}", error.schema_path(), error.instance_path()))
     }
+}
+
+/// The argument that is missing or too many. A key is the caller's text: only one that could be a parameter's name is
+/// repeated.
+fn blamed(kind: &ValidationErrorKind) -> String {
+    let named = if let ValidationErrorKind::Required { property } = kind {
+        property.as_str().map(str::to_owned)
+    } else if let ValidationErrorKind::AdditionalProperties { unexpected } = kind {
+        unexpected.first().cloned()
+    } else {
+        None
+    };
+    let plain = |key: &String| {
+        (1..=40).contains(&key.len())
+            && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
+    };
+    named.filter(plain).unwrap_or_else(|| "(an argument)".to_owned())
 }
 
 /// Every tool of a server, in the order in which clients show them.
@@ -188,7 +226,7 @@ fn common() -> [ToolSpec; 6] {
             "runbook_search",
             "Search the runbooks",
             "Finds the runbooks of this server by words in their name, title and description. Choose among them; nothing else can be done.",
-            json!({"query": {"type": "string", "maxLength": 200}}),
+            json!({"query": {"type": "string", "minLength": 1, "maxLength": 200}}),
             &["query"],
             json!({"type": "object", "required": ["runbooks"], "properties": {"runbooks": {"type": "array", "items": {"type": "object"}}}}),
             ToolHint::Reads,

@@ -5,11 +5,13 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod bad_input;
 mod control_plane;
 mod crashes;
 mod drift;
 mod gates;
 mod harness;
+mod hostile;
 mod permissions;
 mod sessions;
 mod story;

@@ -24,9 +24,11 @@ pub(crate) fn draft(action: &Action, seen: &Seen, fixed: &Fixed) -> Result<Draft
         Action::Restart(restart) => rollout::restart(restart, seen, fixed),
         Action::RevertRestart(revert) => rollout::revert_restart(revert, seen, fixed),
         Action::Scale(scale) => rollout::scale(scale, seen, fixed),
-        Action::WorkloadStatus(_) | Action::PodLogs(_) => {
-            Err(internal("an action that only looks was asked for its acts"))
-        }
+        Action::WorkloadStatus(_)
+        | Action::PodLogs(_)
+        | Action::NodeStatus(_)
+        | Action::RolloutHistory(_)
+        | Action::RecentEvents(_) => Err(internal("an action that only looks was asked for its acts")),
     }
 }
 

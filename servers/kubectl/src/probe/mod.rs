@@ -67,7 +67,17 @@ pub(crate) async fn probe(
     if !seen.focus.drained.is_empty() {
         owners::remember(reader, remembered, &mut fetched).await?;
     }
-    let mutates = actions.iter().any(|a| !matches!(a, Action::WorkloadStatus(_) | Action::PodLogs(_)));
+    let looks = |action: &Action| {
+        matches!(
+            action,
+            Action::WorkloadStatus(_)
+                | Action::PodLogs(_)
+                | Action::NodeStatus(_)
+                | Action::RolloutHistory(_)
+                | Action::RecentEvents(_)
+        )
+    };
+    let mutates = !actions.iter().all(looks);
     if mutates {
         around::look(reader, &mut seen, &pods, keepers, fetched, scaled(actions)).await?;
         room::find(reader, &mut seen).await?;

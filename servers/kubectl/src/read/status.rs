@@ -38,7 +38,7 @@ pub struct Status {
     /// Its conditions.
     pub conditions: Vec<Condition>,
     /// How many pods it has, of which so many ready.
-    pub pods: Counted,
+    pub pods: super::Counted,
     /// Its pods, those that are not ready first; not always all.
     pub listed: Vec<PodLine>,
     /// Recent warnings found.
@@ -57,16 +57,6 @@ pub struct Condition {
     pub kind: KindName,
     /// `True`, `False` or `Unknown`.
     pub status: String,
-}
-
-/// How many pods.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(inline)]
-pub struct Counted {
-    /// In all.
-    pub total: usize,
-    /// Ready.
-    pub ready: usize,
 }
 
 /// One pod.
@@ -90,15 +80,17 @@ pub(super) async fn read(reader: &Reader, named: &WorkloadRef) -> Result<Status,
     let workload =
         workload_view(&found.workload).ok_or_else(|| internal("a workload was seen without its rollout"))?;
     let mut text = String::new();
-    let conditions = conditions(reader, named, &mut text).await?;
-    let pods = pods(reader, &named.namespace, found.selector.as_ref()).await?;
+    let (conditions, pods) = futures::try_join!(
+        conditions(reader, named, &mut text),
+        pods(reader, &named.namespace, found.selector.as_ref())
+    )?;
     let unready: Vec<_> = pods.iter().filter(|p| !convert::is_ready(p)).collect();
     unready.iter().take(EVENTS).for_each(|pod| explain(pod, &mut text));
     let warnings = warnings(reader, named, &unready, &mut text).await?;
     Ok(Status {
         workload,
         conditions,
-        pods: Counted { total: pods.len(), ready: pods.len() - unready.len() },
+        pods: super::Counted { total: pods.len(), ready: pods.len() - unready.len() },
         listed: listed(&pods),
         warnings,
         untrusted: Untrusted::clean(&text, TEXT_BYTES).as_str().to_owned(),
@@ -148,18 +140,11 @@ async fn conditions(
 fn listed(pods: &[ApiPod]) -> Vec<PodLine> {
     let mut lines: Vec<PodLine> = pods.iter().filter_map(line).collect();
     lines.sort_by(|a, b| (a.ready, &a.name).cmp(&(b.ready, &b.name)));
-    let mut bytes = 0;
     lines.truncate(PODS);
-    lines
-        .into_iter()
-        .take_while(|line| {
-            bytes += serde_json::to_string(line).map_or(PODS_BYTES, |text| text.len() + 1);
-            bytes <= PODS_BYTES
-        })
-        .collect()
+    super::within(lines, PODS_BYTES)
 }
 
-fn line(pod: &ApiPod) -> Option<PodLine> {
+pub(super) fn line(pod: &ApiPod) -> Option<PodLine> {
     let containers = pod.status.as_ref().and_then(|s| s.container_statuses.as_ref());
     Some(PodLine {
         name: PodName::try_from(pod.metadata.name.clone()?).ok()?,
@@ -199,12 +184,12 @@ async fn warnings(
     let mut asked = vec![(named.kind.as_str(), named.name.to_string())];
     let names = unready.iter().filter_map(|p| PodName::try_from(p.metadata.name.clone()?).ok());
     asked.extend(names.take(PODS_ASKED).map(|name| ("Pod", name.to_string())));
-    let mut events: Vec<Event> = Vec::new();
-    for (kind, name) in asked {
+    let pages = asked.into_iter().map(|(kind, name)| {
         let about = format!("type=Warning,involvedObject.kind={kind},involvedObject.name={name}");
         let params = ListParams { field_selector: Some(about), limit: Some(100), ..ListParams::default() };
-        events.extend(reader.first_page::<Event>(&named.namespace, params).await?);
-    }
+        reader.first_page::<Event>(&named.namespace, params)
+    });
+    let mut events: Vec<Event> = futures::future::try_join_all(pages).await?.into_iter().flatten().collect();
     let when = |e: &Event| e.last_timestamp.as_ref().map(|t| t.0).or(e.event_time.as_ref().map(|t| t.0));
     events.sort_by_key(|event| std::cmp::Reverse(when(event)));
     events.truncate(EVENTS);

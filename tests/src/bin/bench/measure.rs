@@ -1,0 +1,113 @@
+//! What is measured: a process's processor time and memory, and how long calls take.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use anyhow::{Context as _, Result};
+use runcord_tests::session::{Era, Session};
+use serde_json::Value;
+
+/// A server to measure.
+#[derive(Debug, Clone)]
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    pub(crate) binary: PathBuf,
+    pub(crate) environment: Vec<(&'static str, PathBuf)>,
+    pub(crate) era: Era,
+    pub(crate) stderr: PathBuf,
+}
+
+/// What a process has cost so far.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Cost {
+    /// Processor time of all its threads, in ms.
+    pub(crate) cpu: f64,
+    /// Resident memory, in MiB.
+    pub(crate) rss: f64,
+}
+
+/// One row: the median of many calls.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Calls {
+    /// From question to answer, in ms.
+    pub(crate) total: f64,
+    /// Without the time waited for the API server, in ms. Only our own server tells.
+    pub(crate) own: Option<f64>,
+    /// The answer's text, in bytes.
+    pub(crate) bytes: usize,
+    /// Resident memory after the last call, in MiB.
+    pub(crate) rss: f64,
+}
+
+impl Server {
+    pub(crate) async fn start(&self) -> Result<Session> {
+        let environment = self.environment.iter().map(|(name, value)| (*name, value));
+        Session::start(&self.binary, &[] as &[&OsStr], environment, &self.stderr, self.era).await
+    }
+
+    /// From nothing to the answer of the first tools/list: the median of `times` starts.
+    pub(crate) async fn starts(&self, times: usize) -> Result<Cost> {
+        let mut costs = Vec::new();
+        for _ in 0..times {
+            let session = self.start().await?;
+            session.tools().await?;
+            costs.push(cost(&session)?);
+            session.kill().await?;
+        }
+        Ok(Cost { cpu: median(costs.iter().map(|c| c.cpu)), rss: median(costs.iter().map(|c| c.rss)) })
+    }
+
+    /// `times` calls, one after the other, in a process of their own. The first, which opens connections, counts too.
+    pub(crate) async fn calls(&self, tool: &str, args: &Value, times: usize) -> Result<Calls> {
+        let session = self.start().await?;
+        let (mut totals, mut owns, mut bytes) = (Vec::new(), Vec::new(), 0);
+        for _ in 0..times {
+            let waited = self.waited();
+            let begun = Instant::now();
+            let answer = session
+                .call(tool, args.clone())
+                .await?
+                .done()
+                .with_context(|| format!("{} {tool}", self.name))?;
+            let total = begun.elapsed().as_secs_f64() * 1e3;
+            totals.push(total);
+            if let (Some(before), Some(after)) = (waited, self.waited()) {
+                owns.push(total - (after - before));
+            }
+            bytes = answer.text.len();
+        }
+        let rss = cost(&session)?.rss;
+        session.kill().await?;
+        let own = (owns.len() > times / 2).then(|| median(owns.into_iter()));
+        Ok(Calls { total: median(totals.into_iter()), own, bytes, rss })
+    }
+
+    /// What the server says in its log that it has waited for the API server so far, in ms.
+    fn waited(&self) -> Option<f64> {
+        let log = std::fs::read_to_string(&self.stderr).ok()?;
+        let (_, last) = log.rsplit_once("waited=")?;
+        let digits: String = last.chars().take_while(char::is_ascii_digit).collect();
+        Some(digits.parse::<f64>().ok()? / 1e3)
+    }
+}
+
+fn cost(session: &Session) -> Result<Cost> {
+    let process = session.process().context("the server has ended")?;
+    let home = Path::new("/proc").join(process.to_string());
+    let mut nanoseconds = 0.0;
+    for thread in std::fs::read_dir(home.join("task"))? {
+        let text = std::fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
+        nanoseconds += text.split(' ').next().and_then(|first| first.parse::<f64>().ok()).unwrap_or_default();
+    }
+    let status = std::fs::read_to_string(home.join("status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").trim().parse()?;
+    Ok(Cost { cpu: nanoseconds / 1e6, rss: kib / 1024.0 })
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
