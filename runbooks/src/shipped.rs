@@ -12,5 +12,12 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
         "kubectl/restart_workload.yaml",
         "kubectl/scale_workload.yaml",
         "kubectl/workload_status.yaml",
+        "kubectl/clean_finished_jobs.yaml",
+        "kubectl/cordon_node.yaml",
+        "kubectl/evict_pod.yaml",
+        "kubectl/release_dead_node.yaml",
+        "kubectl/rollback_rollout.yaml",
+        "kubectl/suspend_cronjob.yaml",
+        "kubectl/uncordon_node.yaml",
     ]
 }

@@ -10,6 +10,8 @@ use crate::names::{
     ContainerName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName, RestartedAt,
 };
 use crate::numbers::{Batch, Replicas, Span, Tail};
+use crate::upkeep::UpkeepAction;
+use crate::upkeep::numbers::{Age, JobCount, Revision};
 
 /// A typed step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +33,8 @@ pub enum Action {
     WorkloadStatus(WorkloadRef),
     /// Reads a pod's log.
     PodLogs(PodLogs),
+    /// Rolling back, evicting one pod, suspending, cleaning up, letting go of a dead node.
+    Upkeep(UpkeepAction),
 }
 
 /// A kind of workload that has a rollout.
@@ -216,6 +220,12 @@ impl Action {
             "scale" => fields(with).map(Self::Scale),
             "workload_status" => fields(with).map(Self::WorkloadStatus),
             "pod_logs" => fields(with).map(Self::PodLogs),
+            "roll_back" => fields(with).map(|it| Self::Upkeep(UpkeepAction::RollBack(it))),
+            "evict_pod" => fields(with).map(|it| Self::Upkeep(UpkeepAction::EvictPod(it))),
+            "suspend_cronjob" => fields(with).map(|it| Self::Upkeep(UpkeepAction::SuspendCronJob(it))),
+            "clean_jobs" => fields(with).map(|it| Self::Upkeep(UpkeepAction::CleanJobs(it))),
+            "release_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReleaseNode(it))),
+            "reclaim_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReclaimNode(it))),
             _ => Err(BadStep { field: "action".to_owned(), rule: "not an action of kubectl".to_owned() }),
         }
     }
@@ -232,6 +242,9 @@ impl Action {
         if let Self::PodLogs(logs) = self {
             scopes.namespaces.insert(logs.namespace.to_string());
         }
+        if let Self::Upkeep(upkeep) = self {
+            scopes.namespaces.extend(upkeep.namespace().map(ToString::to_string));
+        }
         scopes
     }
 
@@ -240,6 +253,7 @@ impl Action {
         match self {
             Self::Cordon(on) | Self::Uncordon(on) => Some(&on.node),
             Self::Drain(drain) => Some(&drain.node),
+            Self::Upkeep(upkeep) => upkeep.node(),
             Self::Restart(_)
             | Self::RevertRestart(_)
             | Self::Scale(_)
@@ -258,6 +272,7 @@ impl Action {
             Self::RevertRestart(it) => named(it.kind, &it.namespace, &it.name),
             Self::Scale(it) => named(it.kind.into(), &it.namespace, &it.name),
             Self::WorkloadStatus(it) => Some(it.clone()),
+            Self::Upkeep(upkeep) => upkeep.workload(),
             Self::Cordon(_) | Self::Uncordon(_) | Self::Drain(_) | Self::PodLogs(_) => None,
         }
     }
@@ -310,6 +325,11 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
         "timeout" | "since" => is::<Span>(value, "a duration from 1s to 24h such as `90s`, `15m` or `1h30m`"),
         "restarted_at" => is::<RestartedAt>(value, "an RFC 3339 time, or empty for never"),
         "contains" => is::<Literal>(value, "1 to 200 characters without control characters"),
+        "revision" => is::<Revision>(value, "a whole number from 1"),
+        "older_than" => is::<Age>(value, "a duration from 1m to 8760h such as `90m` or `24h`"),
+        "at_most" => is::<JobCount>(value, "a whole number from 1 to 100"),
+        "cron_job" => is::<ObjectName>(value, SUBDOMAIN),
+        "suspend" => is::<bool>(value, "true or false"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),
         _ => Err("must be of its type".to_owned()),
     }

@@ -15,6 +15,7 @@ pub mod observe;
 pub mod read;
 pub mod seen;
 pub mod server;
+pub mod upkeep;
 
 mod apply;
 mod canonical;

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, 
 use crate::act::{Evict, Object, Patch};
 
 /// Who the API server writes down as the manager of the fields we touch.
-const MANAGER: &str = "runcord";
+pub(crate) const MANAGER: &str = "runcord";
 
 /// Whether the API server carries the request out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    fn query(self) -> &'static str {
+    pub(crate) fn query(self) -> &'static str {
         match self {
             Self::Real => "",
             Self::DryRun => "&dryRun=All",

@@ -1,8 +1,8 @@
 //! What carrying out an action means, decided before anything is done: a list of acts without choices left in it.
 
-mod drain;
-mod node;
-mod rollout;
+pub(crate) mod drain;
+pub(crate) mod node;
+pub(crate) mod rollout;
 
 use runcord_model::Refusal;
 use runcord_runtime::target::{Draft, Fixed};
@@ -24,6 +24,7 @@ pub(crate) fn draft(action: &Action, seen: &Seen, fixed: &Fixed) -> Result<Draft
         Action::Restart(restart) => rollout::restart(restart, seen, fixed),
         Action::RevertRestart(revert) => rollout::revert_restart(revert, seen, fixed),
         Action::Scale(scale) => rollout::scale(scale, seen, fixed),
+        Action::Upkeep(upkeep) => crate::upkeep::draft::draft(upkeep, seen, fixed),
         Action::WorkloadStatus(_) | Action::PodLogs(_) => {
             Err(internal("an action that only looks was asked for its acts"))
         }

@@ -47,7 +47,7 @@ fn evicted(draft: &Draft<crate::KubectlActions>) -> Vec<Vec<String>> {
         match act {
             Act::Evict(evict) => batches.last_mut().unwrap().push(evict.pod.to_string()),
             Act::AwaitEvicted(_) => batches.push(vec![]),
-            Act::Patch(_) | Act::AwaitRollout(_) => panic!("not in a drain"),
+            Act::Patch(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => panic!("not in a drain"),
         }
     }
     assert_eq!(batches.pop(), Some(vec![]), "the last act is a wait");
