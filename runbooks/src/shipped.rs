@@ -15,5 +15,12 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
         "kubectl/node_status.yaml",
         "kubectl/rollout_history.yaml",
         "kubectl/recent_events.yaml",
+        "kubectl/clean_finished_jobs.yaml",
+        "kubectl/cordon_node.yaml",
+        "kubectl/evict_pod.yaml",
+        "kubectl/release_dead_node.yaml",
+        "kubectl/rollback_rollout.yaml",
+        "kubectl/suspend_cronjob.yaml",
+        "kubectl/uncordon_node.yaml",
     ]
 }

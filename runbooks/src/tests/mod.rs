@@ -63,6 +63,51 @@ fn fake_catalog() -> Catalog {
         action("pod_logs", EffectKind::ReadOnly, object(logs, &["namespace", "pod"]), &[]),
         action("rollout_history", EffectKind::ReadOnly, with(json!({})), &["workload"]),
         action("recent_events", EffectKind::ReadOnly, object(events, &["namespace"]), &[]),
+        action(
+            "roll_back",
+            EffectKind::Mutating,
+            with(
+                json!({"revision": {"type": "integer", "minimum": 1, "maximum": 1_000_000_000}, "timeout": name}),
+            ),
+            &["workload", "history"],
+        ),
+        action(
+            "evict_pod",
+            EffectKind::Mutating,
+            object(json!({"namespace": name, "pod": name, "timeout": name}), &["namespace", "pod"]),
+            &["pods", "workloads", "budgets"],
+        ),
+        action(
+            "suspend_cronjob",
+            EffectKind::Mutating,
+            object(
+                json!({"namespace": name, "name": name, "suspend": {"type": "boolean"}}),
+                &["namespace", "name", "suspend"],
+            ),
+            &["cron_job"],
+        ),
+        action(
+            "clean_jobs",
+            EffectKind::Mutating,
+            object(
+                json!({"namespace": name, "older_than": name, "cron_job": name, "timeout": name,
+                       "at_most": {"type": "integer", "minimum": 1, "maximum": 100}}),
+                &["namespace", "older_than", "at_most"],
+            ),
+            &["finished_jobs"],
+        ),
+        action(
+            "release_node",
+            EffectKind::Mutating,
+            object(json!({"node": name, "timeout": name}), &["node"]),
+            &["node", "nodes", "pods_on_node", "workloads", "budgets", "vitals"],
+        ),
+        action(
+            "reclaim_node",
+            EffectKind::Mutating,
+            object(json!({"node": name}), &["node"]),
+            &["node", "nodes", "vitals"],
+        ),
     ];
     Catalog { server: "kubectl", actions, observation: observation(), sample: sample(), check: fake_check }
 }
@@ -108,6 +153,12 @@ fn sample() -> Value {
         "pods_on_node": [{"namespace": "shop", "name": "web-1", "ready": true, "kind": "ReplicaSet",
                           "managed": true, "daemon": false, "mirror": false}],
         "budgets": [{"namespace": "shop", "name": "web", "allowed": 1, "healthy": 3, "desired": 2}],
+        "pods": [{"namespace": "shop", "name": "web-1", "ready": true, "kind": "ReplicaSet",
+                  "managed": true, "daemon": false, "mirror": false}],
+        "history": {"revision": 3, "previous": 2, "kept": 3},
+        "cron_job": {"namespace": "shop", "name": "nightly", "suspended": false, "active": 0},
+        "finished_jobs": [{"namespace": "shop", "name": "nightly-1", "owned": 1, "deleting": false}],
+        "vitals": {"node": "n1", "out_of_service": false, "ready_pods": 0},
     })
 }
 

@@ -9,6 +9,7 @@ use crate::convert::{PLAN_MARK, RESTARTED_AT};
 use crate::names::{Namespace, NodeName, ObjectName, PodName, Uid};
 use crate::numbers::Span;
 use crate::seen::OwnerRef;
+use crate::upkeep::UpkeepAct;
 
 /// One mutation, or one wait for the world to follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +23,8 @@ pub enum Act {
     AwaitEvicted(AwaitEvicted),
     /// Waits until a rollout is finished.
     AwaitRollout(AwaitRollout),
+    /// An act of upkeep.
+    Upkeep(UpkeepAct),
 }
 
 /// Changes one field of one object, if the object is still the one that was seen and the field still as it was.
@@ -104,6 +107,20 @@ pub struct Evict {
     pub budgets: Vec<BudgetRef>,
     /// How long the drain may take.
     pub timeout: Span,
+    /// Why it is evicted.
+    #[serde(default)]
+    pub cause: Cause,
+}
+
+/// Why a pod is evicted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// Its node is drained.
+    #[default]
+    Drain,
+    /// It was named; its node stays as it is.
+    Named,
 }
 
 /// A disruption budget.
@@ -223,7 +240,7 @@ impl Patch {
     }
 }
 
-fn set_annotation(map: &str, key: &str, value: &str, there: bool) -> Vec<Value> {
+pub(crate) fn set_annotation(map: &str, key: &str, value: &str, there: bool) -> Vec<Value> {
     if there {
         vec![json!({"op": "add", "path": format!("{map}/{}", escaped(key)), "value": value})]
     } else {
@@ -250,6 +267,7 @@ impl Act {
                 more => format!("wait until {} pods of node {} are gone and replaced", more.len(), wait.node),
             },
             Self::AwaitRollout(wait) => format!("wait for the rollout of {}", wait.workload),
+            Self::Upkeep(act) => act.describe(),
         }
     }
 
@@ -261,6 +279,7 @@ impl Act {
             Self::Evict(evict) => evict.timeout.seconds(),
             Self::AwaitEvicted(wait) => wait.timeout.seconds(),
             Self::AwaitRollout(wait) => wait.timeout.seconds(),
+            Self::Upkeep(act) => act.patience_seconds(),
         }
     }
 }

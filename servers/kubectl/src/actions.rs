@@ -10,6 +10,8 @@ use crate::names::{
     ContainerName, KindName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName, RestartedAt,
 };
 use crate::numbers::{Batch, Replicas, Span, Tail};
+use crate::upkeep::UpkeepAction;
+use crate::upkeep::numbers::{Age, JobCount, Revision};
 
 /// A typed step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,8 @@ pub enum Action {
     RolloutHistory(WorkloadRef),
     /// Reads the recent events of a namespace or of one object.
     RecentEvents(RecentEvents),
+    /// Rolling back, evicting one pod, suspending, cleaning up, letting go of a dead node.
+    Upkeep(UpkeepAction),
 }
 
 /// A kind of workload that has a rollout.
@@ -257,6 +261,12 @@ impl Action {
             "node_status" => fields(with).map(Self::NodeStatus),
             "rollout_history" => fields(with).map(Self::RolloutHistory),
             "recent_events" => fields(with).map(Self::RecentEvents),
+            "roll_back" => fields(with).map(|it| Self::Upkeep(UpkeepAction::RollBack(it))),
+            "evict_pod" => fields(with).map(|it| Self::Upkeep(UpkeepAction::EvictPod(it))),
+            "suspend_cronjob" => fields(with).map(|it| Self::Upkeep(UpkeepAction::SuspendCronJob(it))),
+            "clean_jobs" => fields(with).map(|it| Self::Upkeep(UpkeepAction::CleanJobs(it))),
+            "release_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReleaseNode(it))),
+            "reclaim_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReclaimNode(it))),
             _ => Err(BadStep { field: "action".to_owned(), rule: "not an action of kubectl".to_owned() }),
         }
     }
@@ -276,6 +286,9 @@ impl Action {
         if let Self::RecentEvents(events) = self {
             scopes.namespaces.insert(events.namespace.to_string());
         }
+        if let Self::Upkeep(upkeep) = self {
+            scopes.namespaces.extend(upkeep.namespace().map(ToString::to_string));
+        }
         scopes
     }
 
@@ -284,6 +297,7 @@ impl Action {
         match self {
             Self::Cordon(on) | Self::Uncordon(on) | Self::NodeStatus(on) => Some(&on.node),
             Self::Drain(drain) => Some(&drain.node),
+            Self::Upkeep(upkeep) => upkeep.node(),
             Self::Restart(_)
             | Self::RevertRestart(_)
             | Self::Scale(_)
@@ -304,6 +318,7 @@ impl Action {
             Self::RevertRestart(it) => named(it.kind, &it.namespace, &it.name),
             Self::Scale(it) => named(it.kind.into(), &it.namespace, &it.name),
             Self::WorkloadStatus(it) | Self::RolloutHistory(it) => Some(it.clone()),
+            Self::Upkeep(upkeep) => upkeep.workload(),
             Self::Cordon(_)
             | Self::Uncordon(_)
             | Self::Drain(_)
@@ -367,6 +382,11 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
         ),
         "object_name" => is::<ObjectName>(value, SUBDOMAIN),
         "show" => is::<EventsShown>(value, "all or warnings"),
+        "revision" => is::<Revision>(value, "a whole number from 1"),
+        "older_than" => is::<Age>(value, "a duration from 1m to 8760h such as `90m` or `24h`"),
+        "at_most" => is::<JobCount>(value, "a whole number from 1 to 100"),
+        "cron_job" => is::<ObjectName>(value, SUBDOMAIN),
+        "suspend" => is::<bool>(value, "true or false"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),
         _ => Err("must be of its type".to_owned()),
     }

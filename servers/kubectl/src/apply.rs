@@ -7,6 +7,8 @@ use runcord_runtime::target::{Acted, Permit};
 use crate::act::{Act, Evict, Patch};
 use crate::reader::Reader;
 use crate::requests::{self, Mode, Unwritable};
+use crate::upkeep::apply::Unsent;
+use crate::upkeep::{self, UpkeepAct};
 use crate::wire::{Answer, Unanswered, Wire};
 
 /// Sends mutations.
@@ -24,6 +26,7 @@ impl Writer {
         match act {
             Act::Patch(patch) => self.patch(permit, patch).await,
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
+            Act::Upkeep(act) => self.upkeep(permit, reader, act).await,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {
                 refused("a wait changes nothing and cannot be applied")
             }
@@ -35,6 +38,20 @@ impl Writer {
         match self.send(permit, requests::patch(patch, Mode::Real)).await {
             Ok(answer) => judge_patch(patch, answer.status, attempt),
             Err(lost) => lost,
+        }
+    }
+
+    async fn upkeep(&self, permit: Permit, reader: &Reader, act: &UpkeepAct) -> Acted {
+        let request = match upkeep::apply::request(reader, act, Mode::Real).await {
+            Ok(request) => request,
+            Err(Unsent::Changed(reason)) => return refused(reason),
+            Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),
+        };
+        match (self.send(permit, Ok(request)).await, act) {
+            (Err(lost), _) => lost,
+            // Somebody else deleted it: it is gone all the same.
+            (Ok(answer), UpkeepAct::Delete(_)) if answer.status == StatusCode::NOT_FOUND => Acted::Done,
+            (Ok(answer), _) => judge(&act.describe(), answer.status),
         }
     }
 
@@ -106,6 +123,22 @@ fn where_is(evict: &Evict, pod: Option<&ApiPod>) -> Look {
             Some(node) if node == evict.node.as_str() => Look::There,
             Some(_) | None => Look::Elsewhere,
         },
+    }
+}
+
+/// What the API server's answer to an act of upkeep means.
+fn judge(what: &str, status: StatusCode) -> Acted {
+    match status {
+        s if s.is_success() => Acted::Done,
+        StatusCode::TOO_MANY_REQUESTS => deferred("the API server is overloaded"),
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND => refused(format!(
+            "the cluster is not as it was planned any more, or its admission says no: {what}"
+        )),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            refused(format!("the API server does not let these credentials do this: {what}"))
+        }
+        s if s.is_client_error() => refused(format!("the API server refused with status {}", s.as_u16())),
+        s => lost(format!("the API server answered with status {}", s.as_u16())),
     }
 }
 

@@ -8,20 +8,25 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::act::{Act, Evict, Patch};
+use crate::act::{Act, Cause, Evict, Patch};
 
 /// The canonical effect of the acts of one step.
 pub(crate) fn canonical(acts: &[Act]) -> Value {
-    let (mut patches, mut evictions) = (Vec::new(), Vec::new());
+    let (mut patches, mut evictions, mut upkeep) = (Vec::new(), Vec::new(), Vec::new());
     for act in acts {
         match act {
             Act::Patch(patch) => patches.push(of_patch(patch)),
             Act::Evict(evict) => evictions.push(evict),
+            Act::Upkeep(act) => upkeep.extend(act.canonical()),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
     let drain = if evictions.is_empty() { Value::Null } else { of_evictions(&evictions) };
-    json!({"patches": patches, "drain": drain})
+    let mut effect = json!({"patches": patches, "drain": drain});
+    if let (false, Value::Object(effect)) = (upkeep.is_empty(), &mut effect) {
+        effect.insert("upkeep".to_owned(), Value::Array(upkeep));
+    }
+    effect
 }
 
 fn of_patch(patch: &Patch) -> Value {
@@ -31,7 +36,9 @@ fn of_patch(patch: &Patch) -> Value {
 fn of_evictions(evictions: &[&Evict]) -> Value {
     let nodes: BTreeSet<_> = evictions.iter().map(|e| (&e.node, &e.node_uid)).collect();
     let owners: BTreeSet<_> = evictions.iter().filter_map(|e| e.owner.as_ref()).collect();
-    let unowned: BTreeSet<_> = evictions.iter().filter(|e| e.owner.is_none()).map(|e| &e.uid).collect();
+    // A pod that was named is that pod and no other; of a drain's, only those that nobody makes anew.
+    let fixed = |e: &&&Evict| e.owner.is_none() || e.cause == Cause::Named;
+    let unowned: BTreeSet<_> = evictions.iter().filter(fixed).map(|e| &e.uid).collect();
     let budgets: BTreeSet<_> = evictions.iter().flat_map(|e| &e.budgets).map(|b| &b.uid).collect();
     json!({"nodes": nodes, "owners": owners, "unmanaged_pods": unowned, "budgets": budgets})
 }

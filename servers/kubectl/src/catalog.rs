@@ -10,11 +10,16 @@ use crate::actions::{
 };
 use crate::observe::Observation;
 use crate::read::{Events, History, Logs, NodeStatus, Status};
+use crate::upkeep::fields::{CleanJobs, EvictPod, ReclaimNode, ReleaseNode, RollBack, SuspendCronJob};
+use crate::upkeep::view;
 
 const NODE: &[&str] = &["node", "nodes"];
 const DRAIN: &[&str] = &["node", "nodes", "pods_on_node", "workloads", "budgets"];
 const WORKLOAD: &[&str] = &["workload", "budgets"];
 const STATUS: &[&str] = &["workload"];
+const ROLL_BACK: &[&str] = &["workload", "budgets", "history"];
+const EVICT_POD: &[&str] = &["pods", "workloads", "budgets"];
+const RELEASE: &[&str] = &["node", "nodes", "pods_on_node", "workloads", "budgets", "vitals"];
 
 /// The catalog.
 pub fn catalog() -> Catalog {
@@ -60,6 +65,32 @@ pub fn catalog() -> Catalog {
                 "Reads the recent events of a namespace or of one object: warnings first, in pages.",
                 &[],
             ),
+            mutating::<RollBack>(
+                "roll_back",
+                "Puts the pod template of an earlier revision back.",
+                ROLL_BACK,
+            ),
+            mutating::<EvictPod>("evict_pod", "Evicts one pod that a controller makes anew.", EVICT_POD),
+            mutating::<SuspendCronJob>(
+                "suspend_cronjob",
+                "Suspends a CronJob, or lets it go on.",
+                &["cron_job"],
+            ),
+            mutating::<CleanJobs>(
+                "clean_jobs",
+                "Deletes Jobs that finished long enough ago, and what they own.",
+                &["finished_jobs"],
+            ),
+            mutating::<ReleaseNode>(
+                "release_node",
+                "Declares a dead node out of service, so that its pods and volumes are let go.",
+                RELEASE,
+            ),
+            mutating::<ReclaimNode>(
+                "reclaim_node",
+                "Takes a node back into service.",
+                &["node", "nodes", "vitals"],
+            ),
         ],
         observation: schema_of::<Observation>(),
         sample: sample(),
@@ -102,7 +133,7 @@ fn schema_of<T: JsonSchema>() -> Value {
 /// A small shop on a small cluster: every variable is there, and no list is empty.
 fn sample() -> Value {
     let node = |n: u8| json!({"name": format!("n{n}"), "ready": true, "schedulable": true, "zone": format!("z{}", n % 3)});
-    json!({
+    let mut sample = json!({
         "workload": {
             "kind": "Deployment", "namespace": "shop", "name": "web", "replicas": 4, "ready": 4, "updated": 4,
             "available": 4, "paused": false, "generation_observed": true,
@@ -118,7 +149,16 @@ fn sample() -> Value {
             "daemon": false, "mirror": false
         }],
         "budgets": [{"namespace": "shop", "name": "web", "allowed": 1, "healthy": 4, "desired": 3}]
-    })
+    });
+    if let Value::Object(variables) = &mut sample {
+        let pod = json!({
+            "namespace": "shop", "name": "web-5d9c7b-x2x4z", "ready": true, "kind": "Deployment", "managed": true,
+            "daemon": false, "mirror": false
+        });
+        variables.insert("pods".to_owned(), json!([pod]));
+        variables.extend(view::samples().map(|(name, value)| (name.to_owned(), value)));
+    }
+    sample
 }
 
 #[cfg(test)]

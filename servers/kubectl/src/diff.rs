@@ -22,6 +22,7 @@ pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
         match act {
             Act::Patch(patch) => changes.push(of_patch(patch)),
             Act::Evict(evict) => pods.push(of_eviction(evict)),
+            Act::Upkeep(act) => changes.extend(crate::upkeep::diff::planned(act)),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
@@ -49,9 +50,13 @@ pub(crate) fn observed(before: &Seen, after: &Seen) -> Vec<Change> {
             changes.extend(of_workload(&workload.to_string(), was, is));
         }
     }
+    changes.extend(crate::upkeep::diff::observed(&before.upkeep, &after.upkeep));
     let still: BTreeSet<&Uid> = after.pods.iter().map(|pod| &pod.uid).collect();
-    let gone =
-        |pod: &&Pod| pod.evictable() && before.focus.drained.contains(&pod.node) && !still.contains(&pod.uid);
+    let gone = |pod: &&Pod| {
+        pod.evictable()
+            && (before.focus.drained.contains(&pod.node) || before.is_named(pod))
+            && !still.contains(&pod.uid)
+    };
     let pods = before.pods.iter().filter(gone).map(|pod| {
         let owner = pod.owner().map(ToString::to_string);
         deleted(&pod.label(), pod.node.as_str(), owner)

@@ -49,7 +49,7 @@ impl ClusterInspector {
     /// # Errors
     /// As connecting to a target: no usable kubeconfig, no answer.
     pub async fn connect(connect: &Connect, namespaces: Vec<Namespace>) -> Result<Self, Refusal> {
-        let Connected { wire, authority } = connect::connect(connect).await?;
+        let Connected { wire, authority, .. } = connect::connect(connect).await?;
         let reader = Reader::new(wire.clone());
         Ok(Self { reader, wire, authority, namespaces, served: BTreeMap::new(), permitted: BTreeMap::new() })
     }

@@ -11,8 +11,11 @@ use http::{Request, StatusCode};
 use runcord_model::Refusal;
 
 use crate::act::{Act, Evict, Patch};
+use crate::reader::Reader;
 use crate::refuse::{internal, precondition, unreachable};
 use crate::requests::{self, Mode};
+use crate::upkeep::apply::Unsent;
+use crate::upkeep::{self, UpkeepAct};
 use crate::wire::{Answer as Wired, Wire};
 
 /// So many dry-runs are asked at the same time.
@@ -75,6 +78,8 @@ impl Rehearsal {
                 }
                 Act::Patch(patch) => asked.push(self.one(Question::Later(patch))),
                 Act::Evict(evict) => asked.push(self.one(Question::Evict(evict))),
+                Act::Upkeep(act) if act.waits() => {}
+                Act::Upkeep(act) => asked.push(self.one(Question::Upkeep(act))),
                 Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
             }
         }
@@ -92,11 +97,24 @@ impl Rehearsal {
                 let answer = self.send(requests::evict(evict, Mode::DryRun)).await?;
                 judge_eviction(evict, answer.status)
             }
+            Question::Upkeep(act) => self.upkeep(act).await,
             Question::Later(patch) => Ok(Answer::NotAsked {
                 what: Act::Patch(patch.clone()).describe(),
                 why: "depends on an earlier step that touches the same object",
             }),
         }
+    }
+
+    async fn upkeep(&self, act: &UpkeepAct) -> Result<Answer, Refusal> {
+        let what = act.describe();
+        let reader = Reader::new(self.wire.clone());
+        let request = match upkeep::apply::request(&reader, act, Mode::DryRun).await {
+            Ok(request) => request,
+            Err(Unsent::Changed(why)) => return Err(precondition(why, "Plan again.")),
+            Err(Unsent::Unanswered) => return Err(unreachable("the API server does not answer a read")),
+        };
+        let answer = self.send(Ok(request)).await?;
+        judge_patch_of(what, answer.status)
     }
 
     async fn send(&self, request: Result<Request<Vec<u8>>, requests::Unwritable>) -> Result<Wired, Refusal> {
@@ -116,10 +134,14 @@ enum Question<'a> {
     /// A patch of an object that an earlier act of the plan patches: its tests cannot hold yet.
     Later(&'a Patch),
     Evict(&'a Evict),
+    Upkeep(&'a UpkeepAct),
 }
 
 fn judge_patch(patch: &Patch, status: StatusCode) -> Result<Answer, Refusal> {
-    let what = Act::Patch(patch.clone()).describe();
+    judge_patch_of(Act::Patch(patch.clone()).describe(), status)
+}
+
+fn judge_patch_of(what: String, status: StatusCode) -> Result<Answer, Refusal> {
     match status {
         s if s.is_success() => Ok(Answer::Passed { what }),
         // A webhook that does not declare that it can be dry-run turns every dry-run into 400.

@@ -28,7 +28,7 @@ pub(crate) fn fit(seen: &Seen) -> Fit {
     let mut used = seen.used.clone();
     let mut fit = Fit::default();
     let drained = &seen.focus.drained;
-    for pod in seen.pods.iter().filter(|p| moves(p) && drained.contains(&p.node)) {
+    for pod in seen.pods.iter().filter(|p| moves(p) && (drained.contains(&p.node) || seen.is_named(p))) {
         let place = candidates(seen).find(|(name, node)| {
             used.get(*name).is_some_and(|used| used.leaves_room_for(&pod.needs.requests, &node.allocatable))
                 && admits(name, node, &pod.needs)

@@ -94,6 +94,8 @@ impl Actions for KubectlActions {
         match act {
             Act::Patch(_) | Act::Evict(_) => ActKind::Mutate,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => ActKind::Await,
+            Act::Upkeep(act) if act.waits() => ActKind::Await,
+            Act::Upkeep(_) => ActKind::Mutate,
         }
     }
 

@@ -19,6 +19,7 @@ pub mod rbac;
 pub mod read;
 pub mod seen;
 pub mod server;
+pub mod upkeep;
 
 mod apply;
 mod canonical;

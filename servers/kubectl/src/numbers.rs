@@ -103,30 +103,35 @@ pub struct BadSpan;
 impl TryFrom<String> for Span {
     type Error = BadSpan;
     fn try_from(text: String) -> Result<Self, BadSpan> {
-        let (mut total, mut number, mut digits, mut unit_before) = (0u64, 0u64, 0usize, 4u8);
-        for c in text.chars() {
-            if let Some(digit) = c.to_digit(10) {
-                number = number * 10 + u64::from(digit);
-                digits += 1;
-                if digits > 6 {
-                    return Err(BadSpan);
-                }
-                continue;
-            }
-            let (unit, seconds) = match c {
-                'h' => (3, 3600),
-                'm' => (2, 60),
-                's' => (1, 1),
-                _ => return Err(BadSpan),
-            };
-            if digits == 0 || unit >= unit_before {
-                return Err(BadSpan);
-            }
-            total += number * seconds;
-            (number, digits, unit_before) = (0, 0, unit);
-        }
-        if digits == 0 && (1..=86_400).contains(&total) { Ok(Self(total)) } else { Err(BadSpan) }
+        seconds_of(&text).filter(|total| (1..=86_400).contains(total)).map(Self).ok_or(BadSpan)
     }
+}
+
+/// The seconds of a duration that Go would write with `h`, `m` and `s`, each at most once and in this order.
+pub(crate) fn seconds_of(text: &str) -> Option<u64> {
+    let (mut total, mut number, mut digits, mut unit_before) = (0u64, 0u64, 0usize, 4u8);
+    for c in text.chars() {
+        if let Some(digit) = c.to_digit(10) {
+            number = number * 10 + u64::from(digit);
+            digits += 1;
+            if digits > 6 {
+                return None;
+            }
+            continue;
+        }
+        let (unit, seconds) = match c {
+            'h' => (3, 3600),
+            'm' => (2, 60),
+            's' => (1, 1),
+            _ => return None,
+        };
+        if digits == 0 || unit >= unit_before {
+            return None;
+        }
+        total += number * seconds;
+        (number, digits, unit_before) = (0, 0, unit);
+    }
+    (digits == 0).then_some(total)
 }
 
 impl From<Span> for String {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Zone};
 use crate::seen::{Budget, Keeper, Node, Pod, Seen, Workload};
+use crate::upkeep::view::{self, CronJobView, HistoryView, JobView, VitalsView};
 
 /// The observation. A runbook may name the variables that its actions observe.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -22,6 +23,16 @@ pub struct Observation {
     pub pods_on_node: Vec<PodView>,
     /// The disruption budgets that cover those pods, or the workload.
     pub budgets: Vec<BudgetView>,
+    /// The pods that the runbook names, one by one.
+    pub pods: Vec<PodView>,
+    /// The revisions of the workload that the runbook names.
+    pub history: HistoryView,
+    /// The CronJob that the runbook names.
+    pub cron_job: CronJobView,
+    /// The finished Jobs of the namespace that the runbook names.
+    pub finished_jobs: Vec<JobView>,
+    /// The signs of life of the node that the runbook names.
+    pub vitals: VitalsView,
 }
 
 /// A workload with its rollout.
@@ -134,6 +145,11 @@ pub fn observe(seen: &Seen) -> Value {
     if !seen.focus.drained.is_empty() {
         let evictable = |pod: &&Pod| pod.evictable() && seen.focus.drained.contains(&pod.node);
         put("pods_on_node", json!(seen.pods.iter().filter(evictable).map(pod_view).collect::<Vec<_>>()));
+    }
+    if !seen.focus.upkeep.pods.is_empty() {
+        put("pods", json!(seen.pods.iter().filter(|p| seen.is_named(p)).map(pod_view).collect::<Vec<_>>()));
+    }
+    if !seen.focus.drained.is_empty() || !seen.focus.upkeep.pods.is_empty() {
         let owners = seen.workloads.iter().filter(|w| !seen.focus.workloads.iter().any(|named| w.is(named)));
         put("workloads", json!(owners.map(|w| owner_view(w, seen)).collect::<Vec<_>>()));
     }
@@ -145,6 +161,7 @@ pub fn observe(seen: &Seen) -> Value {
         desired: b.desired,
     });
     put("budgets", json!(budgets.collect::<Vec<_>>()));
+    view::observe(seen, &mut variables);
     Value::Object(variables)
 }
 

@@ -13,7 +13,7 @@ use crate::names::Namespace;
 use crate::permissions::Permission;
 
 /// Who the API server writes down as the manager of the fields we touch.
-const MANAGER: &str = "runcord";
+pub(crate) const MANAGER: &str = "runcord";
 
 /// Whether the API server carries the request out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    fn query(self) -> &'static str {
+    pub(crate) fn query(self) -> &'static str {
         match self {
             Self::Real => "",
             Self::DryRun => "&dryRun=All",

@@ -106,6 +106,7 @@ pub(crate) fn seen_drain(on: &str, pods: Vec<Pod>) -> Seen {
             nodes: vec![name.clone()],
             drained: BTreeSet::from([name.clone()]),
             workloads: vec![],
+            ..Focus::default()
         },
         nodes: BTreeMap::from([(name, Node { unschedulable: true, ..node(on) }), (spare, node("n9"))]),
         workloads: names.iter().map(|name| workload(Kind::Deployment, name, 4, 4)).collect(),
@@ -149,6 +150,7 @@ pub(crate) fn eviction(pod: &Pod) -> Evict {
         owner: pod.owner().cloned(),
         budgets: vec![BudgetRef { namespace: web.namespace, name: web.name, uid: web.uid }],
         timeout: Span::TEN_MINUTES,
+        cause: crate::act::Cause::Drain,
     }
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::{Kind, WorkloadRef};
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Uid, Zone};
+use crate::upkeep::{UpkeepFocus, UpkeepSeen};
 
 /// What a probe saw.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -33,6 +34,9 @@ pub struct Seen {
     pub autoscalers: Vec<Autoscaler>,
     /// What is used on nodes that evicted pods might move to: only as many as needed looking at.
     pub used: BTreeMap<NodeName, Amounts>,
+    /// Revisions, CronJobs, Jobs and signs of life.
+    #[serde(default)]
+    pub upkeep: UpkeepSeen,
 }
 
 /// What the actions name.
@@ -44,6 +48,9 @@ pub struct Focus {
     pub drained: BTreeSet<NodeName>,
     /// Workloads, in the order of the actions.
     pub workloads: Vec<WorkloadRef>,
+    /// What the actions of upkeep name.
+    #[serde(default)]
+    pub upkeep: UpkeepFocus,
 }
 
 /// One node.
@@ -407,6 +414,15 @@ impl Seen {
     /// The budget of that uid.
     pub fn budget(&self, uid: &Uid) -> Option<&Budget> {
         self.budgets.iter().find(|b| b.uid == *uid)
+    }
+
+    /// Whether a pod is named by itself.
+    pub fn is_named(&self, pod: &Pod) -> bool {
+        self.focus
+            .upkeep
+            .pods
+            .iter()
+            .any(|(namespace, name)| pod.namespace == *namespace && pod.name == *name)
     }
 
     /// The pods that draining `node` would evict.

@@ -2,7 +2,7 @@
 
 use runcord_runtime::target::Settled;
 
-use crate::act::{Act, Evict, Object, Patch, Touch};
+use crate::act::{Act, Cause, Evict, Object, Patch, Touch};
 use crate::seen::{Phase, Seen};
 
 /// Compares what an act would leave behind with what is there now.
@@ -10,6 +10,7 @@ pub(crate) fn settle(act: &Act, before: &Seen, now: &Seen) -> Settled {
     match act {
         Act::Patch(patch) => settle_patch(patch, before, now),
         Act::Evict(evict) => settle_eviction(evict, now),
+        Act::Upkeep(act) => crate::upkeep::settle::settle(act, before, now),
         // A wait changes nothing: it can be begun again.
         Act::AwaitEvicted(_) | Act::AwaitRollout(_) => Settled::NotDone,
     }
@@ -17,7 +18,13 @@ pub(crate) fn settle(act: &Act, before: &Seen, now: &Seen) -> Settled {
 
 /// Only pods on drained nodes are looked at: without the node's pods in view there is nothing to tell from.
 fn settle_eviction(evict: &Evict, now: &Seen) -> Settled {
-    if !now.focus.drained.contains(&evict.node) || !now.nodes.contains_key(&evict.node) {
+    let looked_at = match evict.cause {
+        Cause::Drain => now.focus.drained.contains(&evict.node) && now.nodes.contains_key(&evict.node),
+        Cause::Named => {
+            now.focus.upkeep.pods.iter().any(|(ns, name)| *ns == evict.namespace && *name == evict.pod)
+        }
+    };
+    if !looked_at {
         return Settled::CannotTell;
     }
     match now.pods.iter().find(|pod| pod.uid == evict.uid) {

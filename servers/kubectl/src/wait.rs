@@ -13,6 +13,7 @@ pub(crate) async fn wait(reader: &Reader, act: &Act) -> Waited {
     let looked = match act {
         Act::AwaitEvicted(wait) => evicted(reader, wait).await,
         Act::AwaitRollout(wait) => rollout(reader, wait).await,
+        Act::Upkeep(act) => crate::upkeep::wait::wait(reader, act).await,
         Act::Patch(_) | Act::Evict(_) => Ok(broken("a mutation is nothing to wait for")),
     };
     looked.unwrap_or_else(|error| match error {

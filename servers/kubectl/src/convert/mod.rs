@@ -41,7 +41,7 @@ fn name<T: TryFrom<String>>(
     text.cloned().and_then(|t| T::try_from(t).ok()).ok_or(Malformed { what, field })
 }
 
-fn identity(kind: &'static str, meta: &ObjectMeta) -> Result<OwnerRef, Malformed> {
+pub(crate) fn identity(kind: &'static str, meta: &ObjectMeta) -> Result<OwnerRef, Malformed> {
     Ok(OwnerRef {
         kind: KindName::try_from(kind.to_owned()).map_err(|_| Malformed { what: kind, field: "kind" })?,
         namespace: name::<Namespace>(meta.namespace.as_ref(), kind, "namespace")?,

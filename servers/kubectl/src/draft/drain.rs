@@ -11,10 +11,11 @@ use runcord_runtime::target::Draft;
 
 use super::node;
 use crate::KubectlActions;
-use crate::act::{Act, AwaitEvicted, BudgetRef, Evict, PodRef, Recovery};
+use crate::act::{Act, AwaitEvicted, BudgetRef, Cause, Evict, PodRef, Recovery};
 use crate::actions::Drain;
 use crate::fit::fit;
-use crate::names::Uid;
+use crate::names::{NodeName, Uid};
+use crate::numbers::Span;
 use crate::refuse::{internal, precondition};
 use crate::seen::{OwnerRef, Phase, Pod, Seen};
 
@@ -31,15 +32,16 @@ pub(super) fn drain(drain: &Drain, seen: &Seen) -> Result<Draft<KubectlActions>,
     for pod in &pods {
         one_budget_at_most(pod, seen)?;
     }
+    let eviction = Eviction { node: name, node_uid: &node.uid, cause: Cause::Drain, timeout: drain.timeout };
     let stranded = fit(seen).stranded;
     let mut given_up = BTreeMap::new();
     let mut acts = Vec::new();
     for batch in pods.chunks(drain.batch.get() as usize) {
         for pod in batch {
-            acts.push(Act::Evict(eviction(drain, &node.uid, pod, seen)?));
+            acts.push(Act::Evict(eviction.of(pod, seen)?));
             count_stranded(pod, &stranded, &mut given_up);
         }
-        acts.push(Act::AwaitEvicted(wait(drain, batch, &given_up, seen)));
+        acts.push(Act::AwaitEvicted(eviction.wait(batch, &given_up, seen)));
     }
     let summary = match pods.len() {
         0 => format!("node {name} has no pods to evict"),
@@ -71,7 +73,7 @@ fn in_order(mut pods: Vec<&Pod>) -> Vec<&Pod> {
 }
 
 /// The API server answers 500 to the eviction of a running pod that two budgets cover.
-fn one_budget_at_most(pod: &Pod, seen: &Seen) -> Result<(), Refusal> {
+pub(crate) fn one_budget_at_most(pod: &Pod, seen: &Seen) -> Result<(), Refusal> {
     if pod.budgets.len() < 2 || pod.phase != Phase::Running {
         return Ok(());
     }
@@ -88,45 +90,63 @@ fn one_budget_at_most(pod: &Pod, seen: &Seen) -> Result<(), Refusal> {
     ))
 }
 
-fn eviction(drain: &Drain, node_uid: &Uid, pod: &Pod, seen: &Seen) -> Result<Evict, Refusal> {
-    let budgets = pod.budgets.iter().map(|uid| {
-        let budget =
-            seen.budget(uid).ok_or_else(|| internal("a pod is covered by a budget that was not seen"))?;
-        Ok(BudgetRef { namespace: budget.namespace.clone(), name: budget.name.clone(), uid: uid.clone() })
-    });
-    Ok(Evict {
-        node: drain.node.clone(),
-        node_uid: node_uid.clone(),
-        namespace: pod.namespace.clone(),
-        pod: pod.name.clone(),
-        uid: pod.uid.clone(),
-        owner: pod.owner().cloned(),
-        budgets: budgets.collect::<Result<_, Refusal>>()?,
-        timeout: drain.timeout,
-    })
+/// What all evictions of one step have in common.
+pub(crate) struct Eviction<'a> {
+    pub(crate) node: &'a NodeName,
+    pub(crate) node_uid: &'a Uid,
+    pub(crate) cause: Cause,
+    pub(crate) timeout: Span,
 }
 
-fn count_stranded(pod: &Pod, stranded: &BTreeSet<Uid>, given_up: &mut BTreeMap<OwnerRef, i64>) {
-    if let Some(owner) = pod.owner().filter(|_| pod.ready && stranded.contains(&pod.uid)) {
-        *given_up.entry(owner.clone()).or_default() += 1;
+impl Eviction<'_> {
+    /// The eviction of one pod.
+    pub(crate) fn of(&self, pod: &Pod, seen: &Seen) -> Result<Evict, Refusal> {
+        let budgets = pod.budgets.iter().map(|uid| {
+            let budget =
+                seen.budget(uid).ok_or_else(|| internal("a pod is covered by a budget that was not seen"))?;
+            Ok(BudgetRef { namespace: budget.namespace.clone(), name: budget.name.clone(), uid: uid.clone() })
+        });
+        Ok(Evict {
+            node: self.node.clone(),
+            node_uid: self.node_uid.clone(),
+            namespace: pod.namespace.clone(),
+            pod: pod.name.clone(),
+            uid: pod.uid.clone(),
+            owner: pod.owner().cloned(),
+            budgets: budgets.collect::<Result<_, Refusal>>()?,
+            timeout: self.timeout,
+            cause: self.cause,
+        })
+    }
+
+    /// The wait for a batch to be gone and replaced.
+    pub(crate) fn wait(
+        &self,
+        batch: &[&Pod],
+        given_up: &BTreeMap<OwnerRef, i64>,
+        seen: &Seen,
+    ) -> AwaitEvicted {
+        let owners: BTreeSet<_> = batch.iter().filter_map(|pod| pod.owner()).collect();
+        let recovery = |owner: &OwnerRef| {
+            // A Job counts an evicted pod as failed, and may well be over by then.
+            let counts = seen.workload_by_uid(&owner.uid)?.counts.filter(|_| owner.kind.as_str() != "Job")?;
+            let ready = (counts.ready - given_up.get(owner).copied().unwrap_or(0)).max(0);
+            Some(Recovery { workload: owner.clone(), ready })
+        };
+        AwaitEvicted {
+            node: self.node.clone(),
+            pods: batch
+                .iter()
+                .map(|p| PodRef { namespace: p.namespace.clone(), name: p.name.clone(), uid: p.uid.clone() })
+                .collect(),
+            workloads: owners.into_iter().filter_map(recovery).collect(),
+            timeout: self.timeout,
+        }
     }
 }
 
-fn wait(drain: &Drain, batch: &[&Pod], given_up: &BTreeMap<OwnerRef, i64>, seen: &Seen) -> AwaitEvicted {
-    let owners: BTreeSet<_> = batch.iter().filter_map(|pod| pod.owner()).collect();
-    let recovery = |owner: &OwnerRef| {
-        // A Job counts an evicted pod as failed, and may well be over by then.
-        let counts = seen.workload_by_uid(&owner.uid)?.counts.filter(|_| owner.kind.as_str() != "Job")?;
-        let ready = (counts.ready - given_up.get(owner).copied().unwrap_or(0)).max(0);
-        Some(Recovery { workload: owner.clone(), ready })
-    };
-    AwaitEvicted {
-        node: drain.node.clone(),
-        pods: batch
-            .iter()
-            .map(|p| PodRef { namespace: p.namespace.clone(), name: p.name.clone(), uid: p.uid.clone() })
-            .collect(),
-        workloads: owners.into_iter().filter_map(recovery).collect(),
-        timeout: drain.timeout,
+pub(crate) fn count_stranded(pod: &Pod, stranded: &BTreeSet<Uid>, given_up: &mut BTreeMap<OwnerRef, i64>) {
+    if let Some(owner) = pod.owner().filter(|_| pod.ready && stranded.contains(&pod.uid)) {
+        *given_up.entry(owner.clone()).or_default() += 1;
     }
 }

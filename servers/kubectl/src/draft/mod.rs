@@ -1,8 +1,8 @@
 //! What carrying out an action means, decided before anything is done: a list of acts without choices left in it.
 
-mod drain;
-mod node;
-mod rollout;
+pub(crate) mod drain;
+pub(crate) mod node;
+pub(crate) mod rollout;
 
 use runcord_model::Refusal;
 use runcord_runtime::target::{Draft, Fixed};
@@ -29,6 +29,7 @@ pub(crate) fn draft(action: &Action, seen: &Seen, fixed: &Fixed) -> Result<Draft
         | Action::NodeStatus(_)
         | Action::RolloutHistory(_)
         | Action::RecentEvents(_) => Err(internal("an action that only looks was asked for its acts")),
+        Action::Upkeep(upkeep) => crate::upkeep::draft::draft(upkeep, seen, fixed),
     }
 }
 

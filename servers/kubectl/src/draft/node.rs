@@ -75,6 +75,6 @@ fn patched(
     Draft { acts: vec![Act::Patch(patch)], predicted, summary }
 }
 
-pub(super) fn nothing(seen: &Seen, summary: String) -> Draft<KubectlActions> {
+pub(crate) fn nothing(seen: &Seen, summary: String) -> Draft<KubectlActions> {
     Draft { acts: Vec::new(), predicted: seen.clone(), summary }
 }

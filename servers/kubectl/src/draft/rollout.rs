@@ -84,7 +84,7 @@ pub(super) fn scale(scale: &Scale, seen: &Seen, fixed: &Fixed) -> Result<Draft<K
 }
 
 /// How the pods are replaced, in words.
-fn pace(rollout: &Rollout, counts: Counts) -> String {
+pub(crate) fn pace(rollout: &Rollout, counts: Counts) -> String {
     let pods = counts.total;
     match rollout.strategy {
         Strategy::Rolling { unavailable: 0, surge } => {
@@ -99,16 +99,16 @@ fn pace(rollout: &Rollout, counts: Counts) -> String {
 }
 
 /// The workload an action names, with all that drafting needs.
-struct Found<'a> {
+pub(crate) struct Found<'a> {
     named: &'a WorkloadRef,
     seen: &'a Seen,
-    workload: &'a Workload,
-    rollout: &'a Rollout,
-    counts: Counts,
+    pub(crate) workload: &'a Workload,
+    pub(crate) rollout: &'a Rollout,
+    pub(crate) counts: Counts,
 }
 
 impl<'a> Found<'a> {
-    fn find(named: &'a WorkloadRef, seen: &'a Seen) -> Result<Self, Refusal> {
+    pub(crate) fn find(named: &'a WorkloadRef, seen: &'a Seen) -> Result<Self, Refusal> {
         let workload = seen.workload(named).ok_or_else(|| {
             precondition(
                 format!("there is no {named}"),
@@ -122,27 +122,39 @@ impl<'a> Found<'a> {
     }
 
     fn can_roll_out(&self) -> Result<(), Refusal> {
+        self.can_begin("a restart")?;
+        self.is_settled()
+    }
+
+    /// As for a restart; but a rollout whose controller has given up is what rollbacks are for.
+    pub(crate) fn can_roll_back(&self) -> Result<(), Refusal> {
+        self.can_begin("a rollback")?;
+        if self.rollout.stalled && self.rollout.observed { Ok(()) } else { self.is_settled() }
+    }
+
+    /// Whether a change of the template would replace the pods; `what` is that change, in a word.
+    fn can_begin(&self, what: &str) -> Result<(), Refusal> {
         let named = self.named;
         if self.rollout.paused {
             return Err(precondition(
-                format!("{named} is paused: a restart would not begin until it is resumed"),
+                format!("{named} is paused: {what} would not begin until it is resumed"),
                 "Have it resumed, then plan again.",
             ));
         }
         match self.rollout.strategy {
             Strategy::OnDelete => Err(precondition(
                 format!(
-                    "{named} replaces a pod only when somebody deletes it (OnDelete): a restart would do nothing"
+                    "{named} replaces a pod only when somebody deletes it (OnDelete): {what} would do nothing"
                 ),
                 "Have its update strategy changed to RollingUpdate, then plan again.",
             )),
             Strategy::Partitioned { from } => Err(precondition(
                 format!(
-                    "{named} holds back the pods below ordinal {from}: a restart would reach only some of them"
+                    "{named} holds back the pods below ordinal {from}: {what} would reach only some of them"
                 ),
                 "Have the partition of its update strategy set to 0, then plan again.",
             )),
-            Strategy::Rolling { .. } | Strategy::Recreate => self.is_settled(),
+            Strategy::Rolling { .. } | Strategy::Recreate => Ok(()),
         }
     }
 

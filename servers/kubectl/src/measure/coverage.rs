@@ -6,6 +6,7 @@ use crate::act::{Act, Touch};
 use crate::dry_run::{Answer, DryRun};
 use crate::fit::Fit;
 use crate::seen::Seen;
+use crate::upkeep::measure as upkeep;
 
 pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) -> Coverage {
     let mut coverage = Coverage::default();
@@ -46,6 +47,7 @@ pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) 
     if acts.iter().any(|act| rolls_out(act)) {
         coverage.undetermined.push("where the scheduler puts new pods".to_owned());
     }
+    upkeep::coverage(acts, &mut coverage);
     coverage
 }
 
@@ -56,6 +58,7 @@ fn rolls_out(act: &Act) -> bool {
             Touch::Replicas { before, after } => after > before,
             Touch::Unschedulable { .. } => false,
         },
+        Act::Upkeep(act) => upkeep::rolls_out(act),
         Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => false,
     }
 }
@@ -63,6 +66,6 @@ fn rolls_out(act: &Act) -> bool {
 fn replaces_pods(act: &Act) -> bool {
     match act {
         Act::Evict(evict) => evict.owner.is_some(),
-        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => rolls_out(act),
+        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => rolls_out(act),
     }
 }

@@ -14,6 +14,7 @@ use crate::names::Uid;
 use crate::seen::{Counts, Keeper, Pod, Rollout, Seen, Strategy, Workload};
 
 use super::irreversible;
+use crate::upkeep::UpkeepAct;
 
 /// Everything that is lost, moment by moment.
 pub(super) struct Losses<'a> {
@@ -45,6 +46,7 @@ impl<'a> Losses<'a> {
                 Act::Evict(evict) => batch.extend(find(seen, evict)),
                 Act::AwaitEvicted(_) => losses.close(&mut batch, &mut gone_for_good, fit),
                 Act::Patch(patch) => losses.rolled.extend(rolled(seen, patch)),
+                Act::Upkeep(act) => losses.rolled.extend(rolled_back(seen, act)),
                 Act::AwaitRollout(_) => {}
             }
         }
@@ -139,6 +141,14 @@ fn rolled<'a>(seen: &'a Seen, patch: &Patch) -> Option<Rolled<'a>> {
         }
     };
     Some(Rolled { workload, rollout, lost, shrinks })
+}
+
+/// A rollback replaces pods as a restart does.
+fn rolled_back<'a>(seen: &'a Seen, act: &UpkeepAct) -> Option<Rolled<'a>> {
+    let UpkeepAct::RollBack(it) = act else { return None };
+    let workload = seen.workload(&it.workload)?;
+    let (rollout, counts) = (workload.rollout.as_ref()?, workload.counts?);
+    Some(Rolled { workload, rollout, lost: lost_by_restart(rollout, counts), shrinks: 0 })
 }
 
 /// A Deployment and a DaemonSet count what is down already as unavailable and take away no more than is left of their

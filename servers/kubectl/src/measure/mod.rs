@@ -11,12 +11,13 @@ use std::collections::BTreeSet;
 use runcord_model::{BlastRadius, Measure, Scopes};
 use runcord_runtime::target::Measured;
 
-use crate::act::{Act, Object, Touch};
+use crate::act::{Act, Cause, Object, Touch};
 use crate::diff;
 use crate::dry_run::DryRun;
 use crate::fit::fit;
 use crate::names::NodeName;
 use crate::seen::{Keeper, Phase, Pod, Seen};
+use crate::upkeep::measure as upkeep;
 
 use losses::Losses;
 use services::Downstream;
@@ -32,12 +33,16 @@ pub(crate) fn measure(seen: &Seen, steps: &[Vec<Act>], dry_run: &DryRun) -> Meas
         blast_radius: blast_radius(seen, &acts, &losses, &downstream),
         coverage: coverage::coverage(seen, &acts, &fit, dry_run),
         scopes: scopes(&acts),
-        remarks: remarks::remarks(seen, &losses, &downstream, &fit, dry_run),
+        remarks: remarks::remarks(seen, &acts, &losses, &downstream, &fit, dry_run),
     }
 }
 
 fn blast_radius(seen: &Seen, acts: &[&Act], losses: &Losses<'_>, downstream: &Downstream<'_>) -> BlastRadius {
-    let emptied: BTreeSet<&NodeName> = acts.iter().filter_map(|act| emptied(act)).collect();
+    let emptied: BTreeSet<&NodeName> = acts
+        .iter()
+        .filter_map(|act| emptied(act))
+        .chain(acts.iter().filter_map(|act| upkeep::released(act)))
+        .collect();
     let cordoned = acts.iter().filter_map(|act| cordoned(act)).filter(|node| !emptied.contains(node)).count();
     let zones: BTreeSet<_> =
         emptied.iter().filter_map(|node| seen.nodes.get(*node)).map(|n| &n.zone).collect();
@@ -53,7 +58,9 @@ fn blast_radius(seen: &Seen, acts: &[&Act], losses: &Losses<'_>, downstream: &Do
         zones: known(count(zones.len())),
         services_without_endpoints: known(count(downstream.services.len())),
         downstream: known(count(downstream.services.len() + downstream.ingresses.len())),
-        irreversible: known(count(losses.irreversible()) + losses.claims()),
+        irreversible: known(
+            count(losses.irreversible()) + losses.claims() + upkeep::irreversible(seen, acts),
+        ),
         ..BlastRadius::nothing()
     }
     .settled()
@@ -69,8 +76,11 @@ fn count(n: usize) -> i64 {
 
 fn emptied(act: &Act) -> Option<&NodeName> {
     match act {
-        Act::Evict(evict) => Some(&evict.node),
-        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => None,
+        Act::Evict(evict) => match evict.cause {
+            Cause::Drain => Some(&evict.node),
+            Cause::Named => None,
+        },
+        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => None,
     }
 }
 
@@ -80,7 +90,7 @@ fn cordoned(act: &Act) -> Option<&NodeName> {
             (Object::Node(node), Touch::Unschedulable { after: true, .. }) => Some(node),
             (Object::Node(_) | Object::Workload(_), _) => None,
         },
-        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => None,
+        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => None,
     }
 }
 
@@ -105,6 +115,10 @@ fn scopes(acts: &[&Act]) -> Scopes {
                 scopes.namespaces.insert(evict.namespace.to_string());
             }
             Act::AwaitEvicted(wait) => drop(scopes.nodes.insert(wait.node.to_string())),
+            Act::Upkeep(act) => {
+                scopes.nodes.extend(act.node().map(ToString::to_string));
+                scopes.namespaces.extend(act.namespace().map(ToString::to_string));
+            }
             Act::AwaitRollout(wait) => drop(scopes.namespaces.insert(wait.workload.namespace.to_string())),
         }
     }

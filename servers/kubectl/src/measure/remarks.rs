@@ -1,5 +1,6 @@
 //! Sentences for the person at 3 am, the most important first.
 
+use crate::act::Act;
 use crate::dry_run::{Answer, DryRun};
 use crate::fit::Fit;
 use crate::seen::{Keeper, Phase, Pod, Seen, Strategy};
@@ -13,6 +14,7 @@ const NAMED: usize = 5;
 
 pub(super) fn remarks(
     seen: &Seen,
+    acts: &[&Act],
     losses: &Losses<'_>,
     downstream: &Downstream<'_>,
     fit: &Fit,
@@ -48,6 +50,7 @@ pub(super) fn remarks(
         |p| p.owner().is_some_and(|o| seen.workload_by_uid(&o.uid).is_none_or(|w| w.counts.is_none())),
     ));
     said.extend(rollouts(losses));
+    said.extend(crate::upkeep::measure::remarks(seen, acts));
     said.extend(deferred(dry_run));
     said.extend(staying(seen, losses));
     said

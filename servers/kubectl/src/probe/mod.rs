@@ -20,6 +20,7 @@ use crate::names::{NodeName, Uid};
 use crate::reader::{ReadError, Reader};
 use crate::refuse::unreachable;
 use crate::seen::{Focus, OwnerRef, Seen};
+use crate::upkeep;
 
 pub(crate) use around::ready_pods;
 pub(crate) use owners::{Fetched, fetch, fetch_owner};
@@ -53,18 +54,20 @@ pub(crate) async fn probe(
 ) -> Result<Seen, ProbeError> {
     let mut seen = Seen { focus: focus(actions), ..Seen::default() };
     if !seen.focus.nodes.is_empty() {
-        for node in reader.list::<ApiNode>(None, ListParams::default()).await? {
-            let (name, node) = convert::node(&node)?;
-            seen.nodes.insert(name, node);
-        }
+        nodes(reader, &mut seen).await?;
     }
     let mut pods = Vec::new();
     for node in &seen.focus.drained {
         pods.extend(pods_on(reader, node).await?);
     }
+    let named_pods = upkeep::probe::named_pods(reader, &seen.focus).await?;
+    if !named_pods.is_empty() && seen.nodes.is_empty() {
+        nodes(reader, &mut seen).await?;
+    }
+    pods.extend(named_pods);
     let mut fetched = named(reader, &seen.focus.workloads).await?;
     let keepers = owners::keepers(reader, &pods, &mut fetched).await?;
-    if !seen.focus.drained.is_empty() {
+    if !seen.focus.drained.is_empty() || !seen.focus.upkeep.pods.is_empty() {
         owners::remember(reader, remembered, &mut fetched).await?;
     }
     let looks = |action: &Action| {
@@ -78,6 +81,7 @@ pub(crate) async fn probe(
         )
     };
     let mutates = !actions.iter().all(looks);
+    seen.upkeep = upkeep::probe::look(reader, &seen.focus.upkeep).await?;
     if mutates {
         around::look(reader, &mut seen, &pods, keepers, fetched, scaled(actions)).await?;
         room::find(reader, &mut seen).await?;
@@ -85,6 +89,14 @@ pub(crate) async fn probe(
         seen.workloads = fetched.into_iter().map(|f| f.workload).collect();
     }
     Ok(seen)
+}
+
+async fn nodes(reader: &Reader, seen: &mut Seen) -> Result<(), ProbeError> {
+    for node in reader.list::<ApiNode>(None, ListParams::default()).await? {
+        let (name, node) = convert::node(&node)?;
+        seen.nodes.insert(name, node);
+    }
+    Ok(())
 }
 
 fn focus(actions: &[Action]) -> Focus {
@@ -96,6 +108,7 @@ fn focus(actions: &[Action]) -> Focus {
         if let Action::Drain(drain) = action {
             focus.drained.insert(drain.node.clone());
         }
+        upkeep::probe::focus(action, &mut focus);
         if let Some(workload) = action.workload().filter(|w| !focus.workloads.contains(w)) {
             focus.workloads.push(workload);
         }

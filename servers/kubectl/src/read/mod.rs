@@ -57,7 +57,8 @@ pub(crate) async fn read(reader: &Reader, action: &Action) -> Result<Value, Refu
         | Action::Drain(_)
         | Action::Restart(_)
         | Action::RevertRestart(_)
-        | Action::Scale(_) => Err(internal("an action that mutates was asked for a reading")),
+        | Action::Scale(_)
+        | Action::Upkeep(_) => Err(internal("an action that mutates was asked for a reading")),
     }
 }
 
