@@ -11,3 +11,4 @@ mod gates;
 mod harness;
 mod sessions;
 mod story;
+mod upkeep;
