@@ -15,3 +15,4 @@ mod hostile;
 mod permissions;
 mod sessions;
 mod story;
+mod upkeep;

@@ -50,7 +50,12 @@ pub(super) async fn list(
         }
         let mut page: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
         let items = page.get_mut("items").map(Value::take).ok_or_else(unreadable)?;
-        found.extend(serde_json::from_value::<Vec<Value>>(items).map_err(|_| unreadable())?);
+        // A listing of metadata that found nothing says null.
+        found.extend(
+            serde_json::from_value::<Option<Vec<Value>>>(items)
+                .map_err(|_| unreadable())?
+                .unwrap_or_default(),
+        );
         match page.pointer("/metadata/continue").and_then(Value::as_str).filter(|token| !token.is_empty()) {
             Some(token) => next = format!("&continue={}", escaped(token)),
             None => return Ok(found),
