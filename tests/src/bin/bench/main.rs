@@ -23,7 +23,7 @@ struct Options {
     /// The peer's native binary
     #[arg(long)]
     peer: Option<PathBuf>,
-    /// Nodes of the large cluster; the small one has a tenth, but at least two
+    /// Nodes of the large cluster; the small one has a tenth, but at least five
     #[arg(long, default_value_t = 100)]
     nodes: usize,
     /// Workloads of ten pods of the large cluster; the small one has a tenth, but at least ten
@@ -50,7 +50,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Result<()> {
-    let small = Size { nodes: (options.nodes / 10).max(2), workloads: (options.workloads / 10).max(10) };
+    let small = Size { nodes: (options.nodes / 10).max(5), workloads: (options.workloads / 10).max(10) };
     let large = Size { nodes: options.nodes, workloads: options.workloads };
     for size in [small, large] {
         // A control plane of its own, so that the small cluster is small.
