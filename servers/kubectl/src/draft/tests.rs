@@ -110,7 +110,7 @@ fn a_batch_waits_for_as_many_ready_pods_as_before_less_those_that_fit_nowhere() 
     let waits = |seen: &Seen| -> Vec<i64> {
         let ready = |act: &Act| match act {
             Act::AwaitEvicted(wait) => Some(wait.workloads[0].ready),
-            Act::Evict(_) | Act::Patch(_) | Act::AwaitRollout(_) => None,
+            Act::Evict(_) | Act::Patch(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => None,
         };
         drafted(&drain(1), seen).acts.iter().filter_map(ready).collect()
     };
