@@ -165,7 +165,7 @@ fn a_pod_that_nobody_makes_anew_is_not_evicted() {
         assert!(refused("evict_pod", &web_0(), &named_pod(|p| p.keeper = keeper)).contains(says));
     }
     assert!(refused("evict_pod", &web_0(), &named_pod(|p| p.phase = Phase::Terminating)).contains("already"));
-    let mut two = named_pod(|p| drop(p.budgets.insert(uid("budget-all"))));
+    let mut two = named_pod(|p| p.budgets.extend([uid("budget-all")]));
     two.budgets.push(budget("all"));
     assert!(refused("evict_pod", &web_0(), &two).contains("more than one"));
     let none = json!({"namespace": "shop", "pod": "nobody"});
