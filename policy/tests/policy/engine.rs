@@ -65,7 +65,7 @@ fn a_reason_names_rule_file_line_limit_and_value() {
     let policies = load(source());
     let decision = policies.judge(&ask(&policies), &evidence(pods(12), &[]));
     assert_eq!(decision.outcome, Outcome::NeedsApproval);
-    assert_eq!(decision.needed_in_words(), "2 from approvers");
+    assert_eq!(decision.needed_in_words(), "2 approvals from approvers");
     let reason = decision.reasons.iter().find(|reason| reason.policy == "pods.two-people").unwrap();
     assert_eq!(reason.file, "20-blast.cedar");
     let line = policies.rules().into_iter().find(|rule| rule.id == "pods.two-people").unwrap().line;
@@ -129,9 +129,13 @@ fn alternatives_are_all_reported() {
                 unless { context.approvals.sre >= 1 || context.approvals.approvers >= 2 };";
     let policies = load(with_rule(rule));
     let decision = policies.judge(&ask(&policies), &evidence(pods(0), &[]));
-    assert_eq!(decision.needed_in_words(), "1 from sre, or 2 from approvers");
+    assert_eq!(decision.needed_in_words(), "1 approval from sre, or 2 approvals from approvers");
     let decision = policies.judge(&ask(&policies), &evidence(pods(0), &["bob"]));
-    assert_eq!(decision.needed_in_words(), "1 from approvers, or 1 from sre", "what is still missing");
+    assert_eq!(
+        decision.needed_in_words(),
+        "1 approval from approvers, or 1 approval from sre",
+        "what is still missing"
+    );
 }
 
 #[test]
