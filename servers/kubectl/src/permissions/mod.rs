@@ -13,6 +13,7 @@ use runcord_model::action::Use;
 
 use crate::actions::Kind;
 
+pub(crate) use table::TAINTS;
 pub use table::{bounds, permissions};
 
 /// One verb on one resource.
@@ -56,7 +57,12 @@ pub enum Bound {
         field: &'static [&'static str],
     },
     /// Evicts a pod by its uid, with the pod's own grace.
-    Evict,
+    Evict {
+        /// Where the pod is.
+        reach: Reach,
+    },
+    /// Deletes one finished Job by its uid, in the foreground, in a namespace that the caller names.
+    DeleteFinishedJob,
 }
 
 /// An action that has no permissions declared: nothing is printed or checked without it.

@@ -50,7 +50,8 @@ fn writes(uses: &[Use]) -> String {
     for bound in uses.iter().flat_map(|one| bounds(one).unwrap()) {
         let (field, resource) = match bound {
             Bound::Change { resource, field, .. } => (format!("`{}`", field.join(".")), resource),
-            Bound::Evict => ("evictions by uid".to_owned(), "pods"),
+            Bound::Evict { .. } => ("evictions by uid".to_owned(), "pods"),
+            Bound::DeleteFinishedJob => ("deletions by uid, once finished,".to_owned(), "jobs"),
         };
         fields.entry(field).or_default().insert(resource);
     }

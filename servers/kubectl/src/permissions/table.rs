@@ -13,6 +13,9 @@ const CORE: Api = ("", "v1");
 const APPS: Api = ("apps", "v1");
 const BATCH: Api = ("batch", "v1");
 
+/// Where a node's taints are.
+pub(crate) const TAINTS: &[&str] = &["spec", "taints"];
+
 /// Reading the namespace whose uid tells clusters apart.
 pub(super) fn identity() -> Permission {
     named_namespace("kube-system")
@@ -41,12 +44,7 @@ pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
             need(CORE, "nodes", &["list"], Cluster);
             need(CORE, "pods", &["get", "list"], Cluster);
             need(CORE, "pods/eviction", &["create"], Cluster);
-            // Whoever keeps the evicted pods alive. The pods of DaemonSets stay, and their owners are not asked for.
-            need(CORE, "replicationcontrollers", &["get"], Cluster);
-            need(BATCH, "jobs", &["get"], Cluster);
-            for resource in ["deployments", "replicasets", "statefulsets"] {
-                need(APPS, resource, &["get"], Cluster);
-            }
+            keepers(&mut need, Cluster);
             around(&mut need, Cluster);
         }
         "restart" | "revert_restart" | "scale" => {
@@ -70,6 +68,22 @@ pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
             need(CORE, "pods", &["get"], Namespace);
             need(CORE, "pods/log", &["get"], Namespace);
         }
+        "roll_back" | "evict_pod" | "suspend_cronjob" | "clean_jobs" | "release_node" | "reclaim_node" => {
+            upkeep(used, &mut need);
+        }
+        "node_status" => {
+            need(CORE, "nodes", &["get"], Cluster);
+            need(CORE, "pods", &["list"], Cluster);
+            // Events about nodes are in the namespace `default`, which no caller names.
+            need(CORE, "events", &["list"], Cluster);
+        }
+        "rollout_history" => {
+            for kind in kinds(used) {
+                need(APPS, kind.plural(), &["get"], Namespace);
+                need(APPS, revisions(kind), &["list"], Namespace);
+            }
+        }
+        "recent_events" => need(CORE, "events", &["list"], Namespace),
         _ => return Err(undeclared(used)),
     }
     // A file that names its namespace is checked for drift: is it still there?
@@ -98,14 +112,88 @@ pub fn bounds(used: &Use) -> Result<Vec<Bound>, Undeclared> {
             reach: Reach::Cluster,
             field: &["spec", "unschedulable"],
         }],
-        "drain" => vec![Bound::Evict],
+        "drain" => vec![Bound::Evict { reach: Reach::Cluster }],
         "restart" | "revert_restart" => {
             workload(&["spec", "template", "metadata", "annotations", RESTARTED_AT])
         }
         "scale" => workload(&["spec", "replicas"]),
-        "workload_status" | "pod_logs" => Vec::new(),
+        // Which revision a template is of, admission cannot look up: a template is a field like any other to it.
+        "roll_back" => workload(&["spec", "template"]),
+        "evict_pod" => vec![Bound::Evict { reach: Reach::Namespace }],
+        "suspend_cronjob" => vec![Bound::Change {
+            group: "batch",
+            resource: "cronjobs",
+            reach: Reach::Namespace,
+            field: &["spec", "suspend"],
+        }],
+        "clean_jobs" => vec![Bound::DeleteFinishedJob],
+        "release_node" | "reclaim_node" => {
+            vec![Bound::Change { group: "", resource: "nodes", reach: Reach::Cluster, field: TAINTS }]
+        }
+        "workload_status" | "pod_logs" | "node_status" | "rollout_history" | "recent_events" => Vec::new(),
         _ => return Err(undeclared(used)),
     })
+}
+
+/// The rows of upkeep.
+fn upkeep(used: &Use, need: &mut impl FnMut(Api, &'static str, &[&'static str], Reach)) {
+    use Reach::{Cluster, Namespace};
+    match used.action.as_str() {
+        "roll_back" => {
+            for kind in kinds(used) {
+                need(APPS, kind.plural(), &["get", "patch"], Namespace);
+                need(APPS, revisions(kind), &["get", "list"], Namespace);
+            }
+            need(CORE, "pods", &["list"], Namespace);
+            around(need, Namespace);
+        }
+        "evict_pod" => {
+            need(CORE, "pods", &["get", "list"], Namespace);
+            need(CORE, "pods/eviction", &["create"], Namespace);
+            keepers(need, Namespace);
+            around(need, Namespace);
+            // Whether another node has room.
+            need(CORE, "nodes", &["list"], Cluster);
+            need(CORE, "pods", &["list"], Cluster);
+        }
+        "suspend_cronjob" => need(BATCH, "cronjobs", &["get", "patch"], Namespace),
+        "clean_jobs" => {
+            need(BATCH, "cronjobs", &["get"], Namespace);
+            need(BATCH, "jobs", &["get", "list", "delete"], Namespace);
+            // What Jobs own. Only the metadata is asked for, which RBAC does not tell from the rest.
+            for resource in ["configmaps", "persistentvolumeclaims", "pods", "services"] {
+                need(CORE, resource, &["list"], Namespace);
+            }
+        }
+        "release_node" | "reclaim_node" => {
+            need(CORE, "nodes", &["get", "list", "patch"], Cluster);
+            need(CORE, "pods", &["list"], Cluster);
+            need(("coordination.k8s.io", "v1"), "leases", &["list"], Cluster);
+            if used.action == "release_node" {
+                need(CORE, "pods", &["get"], Cluster);
+                keepers(need, Cluster);
+                around(need, Cluster);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Whoever keeps evicted pods alive. The pods of DaemonSets stay, and their owners are not asked for.
+fn keepers(need: &mut impl FnMut(Api, &'static str, &[&'static str], Reach), reach: Reach) {
+    need(CORE, "replicationcontrollers", &["get"], reach);
+    need(BATCH, "jobs", &["get"], reach);
+    for resource in ["deployments", "replicasets", "statefulsets"] {
+        need(APPS, resource, &["get"], reach);
+    }
+}
+
+/// The plural of what keeps a workload's revisions.
+fn revisions(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Deployment => "replicasets",
+        Kind::StatefulSet | Kind::DaemonSet => "controllerrevisions",
+    }
 }
 
 /// What stands around pods and workloads that are touched.

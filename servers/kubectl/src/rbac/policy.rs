@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Changes, Subject, Wanted};
 use crate::convert::PLAN_MARK;
-use crate::permissions::{Bound, Reach, Undeclared, bounds};
+use crate::permissions::{Bound, Reach, TAINTS, Undeclared, bounds};
+use crate::upkeep::seen::OUT_OF_SERVICE;
 
 const API: &str = "admissionregistration.k8s.io/v1";
 
@@ -69,7 +70,8 @@ const WHAT: &str = "request.operation + ' ' + request.resource.group + '/' + req
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Shape {
     Change { group: &'static str, resource: &'static str, reach: Reach },
-    Evict,
+    Evict { reach: Reach },
+    DeleteFinishedJob,
 }
 
 type Fields = BTreeSet<&'static [&'static str]>;
@@ -82,19 +84,43 @@ fn shapes(bounds: &BTreeSet<Bound>) -> BTreeMap<Shape, Fields> {
             Bound::Change { group, resource, reach, field } => {
                 shapes.entry(Shape::Change { group, resource, reach }).or_default().insert(field);
             }
-            Bound::Evict => {
-                shapes.entry(Shape::Evict).or_default();
+            Bound::Evict { reach } => {
+                shapes.entry(Shape::Evict { reach }).or_default();
+            }
+            Bound::DeleteFinishedJob => {
+                shapes.entry(Shape::DeleteFinishedJob).or_default();
             }
         }
     }
+    // All validations must hold: one that keeps evictions to namespaces would forbid what a drain does elsewhere.
+    if shapes.contains_key(&Shape::Evict { reach: Reach::Cluster }) {
+        shapes.remove(&Shape::Evict { reach: Reach::Namespace });
+    }
+    for fields in shapes.values_mut() {
+        keep_outermost(fields);
+    }
     shapes
+}
+
+/// A field that may change as a whole needs no word about what is in it, which would hold it to that alone.
+fn keep_outermost(fields: &mut Fields) {
+    let all = fields.clone();
+    fields.retain(|keys| !all.iter().any(|outer| outer.len() < keys.len() && keys.starts_with(outer)));
 }
 
 impl Shape {
     fn what(&self) -> String {
         match self {
             Self::Change { group, resource, .. } => format!("UPDATE {group}/{resource}"),
-            Self::Evict => "CREATE /pods/eviction".to_owned(),
+            Self::Evict { .. } => "CREATE /pods/eviction".to_owned(),
+            Self::DeleteFinishedJob => "DELETE batch/jobs".to_owned(),
+        }
+    }
+
+    fn reach(&self) -> Reach {
+        match self {
+            Self::Change { reach, .. } | Self::Evict { reach } => *reach,
+            Self::DeleteFinishedJob => Reach::Namespace,
         }
     }
 
@@ -103,11 +129,10 @@ impl Shape {
             Self::Change { resource, .. } => {
                 (unchanged_but(resource, fields), changes_only(resource, fields))
             }
-            Self::Evict => (EVICTION.map(str::to_owned).to_vec(), EVICTION_SAID.to_owned()),
+            Self::Evict { .. } => (EVICTION.map(str::to_owned).to_vec(), EVICTION_SAID.to_owned()),
+            Self::DeleteFinishedJob => (DELETION.map(str::to_owned).to_vec(), DELETION_SAID.to_owned()),
         };
-        if let Self::Change { reach: Reach::Namespace, .. } = self
-            && !wanted.namespaces.is_empty()
-        {
+        if self.reach() == Reach::Namespace && !wanted.namespaces.is_empty() {
             let namespaces = wanted.namespaces.iter().map(ToString::to_string);
             must.push(format!("request.namespace in {}", list(namespaces)));
         }
@@ -124,6 +149,15 @@ const EVICTION: [&str; 2] = [
 ];
 const EVICTION_SAID: &str = "an eviction names the pod's uid and leaves the pod its own grace";
 
+/// By uid, so that it never is another Job of that name, and neither all Jobs of a namespace; in the foreground, so that
+/// the Job stays until what it owns is gone; and never a Job that still runs.
+const DELETION: [&str; 3] = [
+    "request.?options.?preconditions.?uid.orValue('') != ''",
+    "request.?options.?propagationPolicy.orValue('') == 'Foreground'",
+    "oldObject.?status.?conditions.orValue([]).exists(c, c.type in ['Complete', 'Failed'] && c.status == 'True')",
+];
+const DELETION_SAID: &str = "a deletion names the uid of a finished Job and is in the foreground";
+
 fn changes_only(resource: &str, fields: &Fields) -> String {
     let fields: Vec<_> = fields.iter().map(|keys| keys.join(".")).collect();
     format!("of {resource} only {} may change, under a plan", fields.join(" and "))
@@ -138,11 +172,21 @@ fn unchanged_but(resource: &str, fields: &Fields) -> Vec<String> {
     }
     let mut must = Vec::new();
     tree.compare("object", "oldObject", &mut must);
+    if resource == "nodes" && fields.contains(TAINTS) {
+        must.push(other_taints_stay());
+    }
     must.push(format!(
         "object.?metadata.?annotations[?{}].orValue('').matches('^pln_[a-z2-7]{{26}}$')",
         text(PLAN_MARK)
     ));
     must
+}
+
+/// The runbooks set and remove one taint; another one would move pods that no plan spoke of.
+fn other_taints_stay() -> String {
+    let others =
+        |side: &str| format!("{side}.?spec.?taints.orValue([]).filter(t, t.key != {})", text(OUT_OF_SERVICE));
+    format!("{} == {}", others("object"), others("oldObject"))
 }
 
 /// Keys that may differ; one without keys below it may differ as a whole.
@@ -236,6 +280,39 @@ mod tests {
         assert!(said.contains("of daemonsets only spec.template"), "{said}");
         assert!(said.contains("request.namespace in ['shop']"), "{said}");
         assert!(!said.contains("CREATE"), "{said}");
+    }
+
+    #[test]
+    fn a_rollback_opens_the_template_and_a_restart_alone_does_not() {
+        let both = policy(&["restart", "roll_back"], &wanted(&[], Some("ana"))).to_string();
+        assert!(both.contains("of deployments only spec.template may change"), "{both}");
+        assert!(!both.contains("restartedAt"), "held to the annotation, no rollback would pass: {both}");
+        let restart = policy(&["restart"], &wanted(&[], Some("ana"))).to_string();
+        assert!(!restart.contains("only spec.template may change"), "{restart}");
+    }
+
+    #[test]
+    fn only_finished_jobs_are_deleted_by_uid_and_in_the_foreground() {
+        let said = policy(&["clean_jobs"], &wanted(&["shop"], Some("ana"))).to_string();
+        for part in DELETION.iter().chain(&["DELETE batch/jobs", "request.namespace in ['shop']"]) {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    }
+
+    #[test]
+    fn no_taint_but_out_of_service_changes() {
+        let said = policy(&["release_node", "cordon"], &wanted(&[], Some("ana"))).to_string();
+        assert!(said.contains("of nodes only spec.taints and spec.unschedulable may change"), "{said}");
+        assert!(said.contains(&other_taints_stay()), "{said}");
+        assert!(!policy(&["cordon"], &wanted(&[], Some("ana"))).to_string().contains("taints"));
+    }
+
+    #[test]
+    fn evictions_are_kept_to_namespaces_unless_nodes_are_drained() {
+        let one = policy(&["evict_pod"], &wanted(&["shop"], Some("ana"))).to_string();
+        assert!(one.contains("request.namespace in ['shop']"), "{one}");
+        let drain = policy(&["evict_pod", "drain"], &wanted(&["shop"], Some("ana"))).to_string();
+        assert!(!drain.contains("request.namespace in ['shop']"), "{drain}");
     }
 
     #[test]
