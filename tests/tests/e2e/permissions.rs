@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::batch::v1::Job;
+use k8s_openapi::api::core::v1::{Node, Pod};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use runcord_tests::bed::{Approver, Bed};
 use runcord_tests::cluster::{Cluster, wait_for};
@@ -13,7 +15,10 @@ use runcord_tests::session::{Era, Session};
 use runcord_tests::{ControlPlane, objects};
 use serde_json::{Value, json};
 
-use crate::story::{SOON, apply, budget, busiest_node, drain_of, ended, of_web, pods, verified, web, with};
+use crate::story::{
+    SOON, apply, budget, busiest_node, drain_of, ended, node_of, of_web, pods, verified, web, with,
+};
+use crate::upkeep::{cron_job, old_job, stop_lease};
 
 /// A user of the cluster with what `runcord kubectl rbac` prints, and nothing else.
 pub(crate) struct Account {
@@ -123,7 +128,9 @@ async fn neighbours(bed: &Bed) -> Result<()> {
 }
 
 /// Plans, has it approved as often as it takes, applies, and waits until it is verified; gives the run.
-async fn carried_out(bed: &Bed, session: &Session, tool: &str, args: Value) -> Result<String> {
+/// Each has a session of its own, as one may ask for only so many plans in a row.
+async fn carried_out(bed: &Bed, account: &Account, tool: &str, args: Value) -> Result<String> {
+    let session = &account.session(bed).await?;
     let plan = session.call(tool, args).await?.done()?;
     if plan.str("/decision/outcome")? == "needs_approval" {
         bed.approve(plan.str("/plan_id")?, Approver::Ana)?;
@@ -133,12 +140,57 @@ async fn carried_out(bed: &Bed, session: &Session, tool: &str, args: Value) -> R
     Ok(verified(session, &plan).await?.str("/run_id")?.to_owned())
 }
 
+/// A node that is not heard of any more, as the node controller leaves it behind.
+async fn play_dead(bed: &Bed, node: &str) -> Result<()> {
+    let nodes = Api::<Node>::all(bed.cluster.client());
+    let down = Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/test": "down"}}}));
+    nodes.patch(node, &PatchParams::default(), &down).await?;
+    wait_for("the node to be not ready", SOON, async || {
+        let conditions = nodes.get(node).await?.status.and_then(|s| s.conditions).unwrap_or_default();
+        Ok(conditions.iter().any(|c| c.type_ == "Ready" && c.status != "True").then_some(()))
+    })
+    .await?;
+    let lost = Patch::Merge(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}));
+    let api = bed.cluster.api::<Pod>(bed.name.as_str());
+    for pod in api.list(&Default::default()).await?.items {
+        if node_of(&pod).is_ok_and(|on| on == node) {
+            let name = pod.metadata.name.context("a pod without a name")?;
+            api.patch_status(&name, &PatchParams::default(), &lost).await?;
+        }
+    }
+    stop_lease(bed, node).await
+}
+
+/// A copy of the library without the runbook of that file.
+fn library_without(bed: &Bed, file: &str) -> Result<String> {
+    let folder = bed.path("runbooks");
+    std::fs::create_dir(&folder)?;
+    for (name, text) in runcord_runbooks::shipped() {
+        let name = std::path::Path::new(name).file_name().context("a runbook without a name")?;
+        if name != file {
+            std::fs::write(folder.join(name), text)?;
+        }
+    }
+    Ok(folder.to_str().context("a path that is no text")?.to_owned())
+}
+
+async fn carried_out_and_back(bed: &Bed, account: &Account, tool: &str, args: Value) -> Result<()> {
+    let run = carried_out(bed, account, tool, args).await?;
+    let session = account.session(bed).await?;
+    let undo = session.call("undo_plan", json!({"run_id": run})).await?.done()?;
+    verified(&session, &undo).await?;
+    Ok(())
+}
+
+/// Every runbook is carried out, so that nothing that is printed may stay unused.
 #[tokio::test]
 async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Result<()> {
-    let bed = Bed::new("least", 3).await?;
+    let bed = Bed::new("least", 4).await?;
     web(&bed, 4).await?;
     neighbours(&bed).await?;
     budget(&bed, 2, 2).await?;
+    bed.cluster.apply(bed.name.as_str(), cron_job("nightly")).await?;
+    old_job(&bed, "done").await?;
     let account = Account::new(&bed, &[]).await?;
     let plane = ControlPlane::shared()?;
     let mark = plane.mark()?;
@@ -148,28 +200,47 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
     // Reading.
     for (kind, name) in [("Deployment", "web"), ("StatefulSet", "store"), ("DaemonSet", "agent")] {
         let args = json!({"kind": kind, "namespace": bed.name.as_str(), "name": name});
-        session.call("workload_status", args).await?.done()?;
+        session.call("workload_status", args.clone()).await?.done()?;
+        session.call("rollout_history", args).await?.done()?;
     }
     let pod = pods(&bed).await?.remove(0).metadata.name.context("a pod without a name")?;
     session.call("pod_logs", json!({"namespace": bed.name.as_str(), "pod": pod})).await?.done()?;
+    session.call("recent_events", json!({"namespace": bed.name.as_str()})).await?.done()?;
+    let first = format!("{}-n1", bed.name);
+    session.call("node_status", json!({"node": first})).await?.done()?;
 
     // Changing, and back.
-    let run = carried_out(&bed, &session, "plan_restart_workload", of("Deployment", "web")).await?;
-    let undo = session.call("undo_plan", json!({"run_id": run})).await?.done()?;
-    verified(&session, &undo).await?;
-    carried_out(&bed, &session, "plan_restart_workload", of("StatefulSet", "store")).await?;
-    carried_out(&bed, &session, "plan_restart_workload", of("DaemonSet", "agent")).await?;
+    let why = |args: Value| with(args, json!({"reason": "an end-to-end test"}));
+    carried_out_and_back(&bed, &account, "plan_restart_workload", of("Deployment", "web")).await?;
+    carried_out(&bed, &account, "plan_restart_workload", of("StatefulSet", "store")).await?;
+    carried_out(&bed, &account, "plan_restart_workload", of("DaemonSet", "agent")).await?;
+    // The restarts made the revisions.
+    for (kind, name) in [("Deployment", "web"), ("StatefulSet", "store"), ("DaemonSet", "agent")] {
+        carried_out(&bed, &account, "plan_rollback_rollout", of(kind, name)).await?;
+    }
+    let nightly = json!({"namespace": bed.name.as_str(), "name": "nightly"});
+    carried_out_and_back(&bed, &account, "plan_suspend_cronjob", why(nightly)).await?;
+    let clean = json!({"namespace": bed.name.as_str(), "timeout": "1m"});
+    carried_out(&bed, &account, "plan_clean_finished_jobs", why(clean)).await?;
+    for tool in ["plan_cordon_node", "plan_uncordon_node"] {
+        carried_out(&bed, &account, tool, drain_of(&first)).await?;
+    }
+    let pod = pods(&bed).await?.remove(0).metadata.name.context("a pod without a name")?;
+    let one = json!({"namespace": bed.name.as_str(), "pod": pod});
+    carried_out(&bed, &account, "plan_evict_pod", why(one)).await?;
     for (kind, name) in [("Deployment", "web"), ("StatefulSet", "store")] {
         let args = with(of(kind, name), json!({"replicas": 5}));
-        carried_out(&bed, &session, "plan_scale_workload", args).await?;
+        carried_out(&bed, &account, "plan_scale_workload", args).await?;
     }
     // All nodes are planned for, so that every kind of owner is met; the fullest one is drained.
-    for n in 1..=3 {
+    for n in 1..=4 {
         session.call("plan_drain_node", drain_of(&format!("{}-n{n}", bed.name))).await?.done()?;
     }
-    let run = carried_out(&bed, &session, "plan_drain_node", drain_of(&busiest_node(&bed).await?.0)).await?;
-    let undo = session.call("undo_plan", json!({"run_id": run})).await?.done()?;
-    verified(&session, &undo).await?;
+    let emptied = busiest_node(&bed).await?.0;
+    carried_out_and_back(&bed, &account, "plan_drain_node", drain_of(&emptied)).await?;
+    play_dead(&bed, &emptied).await?;
+    let dead = with(drain_of(&emptied), json!({"timeout": "1m"}));
+    carried_out_and_back(&bed, &account, "plan_release_dead_node", dead).await?;
 
     let asked = plane.events_since(mark, &account.user).await?;
     let refused: Vec<_> = asked
@@ -193,7 +264,10 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
 async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()> {
     let bed = Bed::new("stolen", 1).await?;
     web(&bed, 2).await?;
-    let account = Account::new(&bed, &[]).await?;
+    old_job(&bed, "done").await?;
+    // Were it among them, a template would be a field like any other: see the next test.
+    let runbooks = library_without(&bed, "rollback_rollout.yaml")?;
+    let account = Account::new(&bed, &["--runbooks", &runbooks]).await?;
     let thief = account.cluster().await?;
     let deployments = thief.api::<Deployment>(bed.name.as_str());
 
@@ -253,7 +327,28 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     let node = format!("{}-n1", bed.name);
     let taint = Patch::Merge(json!({"spec": {"taints": [{"key": "x", "effect": "NoExecute"}]}}));
     assert!(by_policy(&nodes.patch(&node, &plain, &taint).await), "a taint");
+    let marked_node = |spec: Value| {
+        Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}, "spec": spec}))
+    };
+    let taint = marked_node(json!({"taints": [{"key": "x", "effect": "NoExecute"}]}));
+    assert!(by_policy(&nodes.patch(&node, &plain, &taint).await), "a taint that no runbook sets");
     assert!(by_policy(&nodes.delete(&node, &DeleteParams::default()).await), "a node");
+    let jobs = thief.api::<Job>(bed.name.as_str());
+    let uid = jobs.get("done").await?.metadata.uid.context("no uid")?;
+    for (what, params) in [
+        ("a Job by its name alone", DeleteParams::foreground()),
+        ("a Job in the background", DeleteParams::background().preconditions(by_uid(&uid))),
+    ] {
+        let result = jobs.delete("done", &params).await;
+        assert!(by_policy(&result), "{what}: {result:?}");
+    }
+    let running = json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": "waits"}, "spec": {
+        "suspend": true, "template": {"spec": {"restartPolicy": "Never", "containers": [
+            {"name": "main", "image": "played"}]}}}});
+    bed.cluster.apply(bed.name.as_str(), running).await?;
+    let waits = jobs.get("waits").await?.metadata.uid.context("no uid")?;
+    let result = jobs.delete("waits", &DeleteParams::foreground().preconditions(by_uid(&waits))).await;
+    assert!(by_policy(&result), "a Job that is not finished: {result:?}");
     let pod = pods(&bed).await?.remove(0);
     for (what, options) in [
         ("an eviction without a uid", json!({})),
@@ -266,8 +361,36 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     // What a runbook does passes, so that the above was refused for what it was.
     deployments.patch("web", &plain, &marked(json!({"replicas": 3}))).await?;
     evict(&thief, &pod, json!({"preconditions": {"uid": pod.metadata.uid}})).await?;
+    let out =
+        json!([{"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}]);
+    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
+    nodes.patch(&node, &dry, &marked_node(json!({"taints": out}))).await?;
+    jobs.delete("done", &DeleteParams::foreground().preconditions(by_uid(&uid))).await?;
     // And nobody else is held by it.
     bed.cluster.api::<Deployment>(bed.name.as_str()).patch("web", &plain, &image()).await?;
+    Ok(())
+}
+
+fn by_uid(uid: &str) -> kube::api::Preconditions {
+    kube::api::Preconditions { uid: Some(uid.to_owned()), resource_version: None }
+}
+
+#[tokio::test]
+async fn where_rollbacks_are_loaded_a_marked_template_passes_and_nothing_around_it() -> Result<()> {
+    let bed = Bed::new("rolls", 1).await?;
+    web(&bed, 1).await?;
+    let account = Account::new(&bed, &[]).await?;
+    let deployments = account.cluster().await?.api::<Deployment>(bed.name.as_str());
+    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
+    let marked = |spec: Value| {
+        let mark = format!("pln_{}", "a".repeat(26));
+        Patch::Strategic(json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}, "spec": spec}))
+    };
+    let template = json!({"template": {"spec": {"containers": [{"name": "main", "image": "played:2"}]}}});
+    deployments.patch("web", &dry, &marked(template)).await?;
+    assert!(by_policy(&deployments.patch("web", &dry, &image()).await), "without a plan");
+    let paused = deployments.patch("web", &dry, &marked(json!({"paused": true}))).await;
+    assert!(by_policy(&paused), "a pause: {paused:?}");
     Ok(())
 }
 
@@ -313,14 +436,15 @@ async fn permissions_can_be_kept_to_namespaces() -> Result<()> {
     let more = ["--namespace", bed.name.as_str(), "--group", &group, "--service-account", &robot];
     let account = Account::new(&bed, &more).await?;
     let session = account.session(&bed).await?;
-    carried_out(&bed, &session, "plan_scale_workload", with(of_web(&bed), json!({"replicas": 3}))).await?;
+    carried_out(&bed, &account, "plan_scale_workload", with(of_web(&bed), json!({"replicas": 3}))).await?;
     let elsewhere = with(of_web(&bed), json!({"namespace": other, "replicas": 3}));
     assert_eq!(session.call("plan_scale_workload", elsewhere).await?.refusal()?, "precondition_failed");
 
     // A member of the group has the same permissions, and is held in the same way.
     let member = ControlPlane::shared()?.kubeconfig_for(&format!("{}-member", bed.name), &[&group])?;
     let member = Cluster::connect(&member).await?.api::<Deployment>(bed.name.as_str());
-    let refused = member.patch("web", &PatchParams::default(), &image()).await;
+    let pause = Patch::Merge(json!({"spec": {"paused": true}}));
+    let refused = member.patch("web", &PatchParams::default(), &pause).await;
     assert!(by_policy(&refused), "{refused:?}");
     Ok(())
 }

@@ -279,7 +279,7 @@ async fn a_node_is_cordoned_undone_and_uncordoned() -> Result<()> {
     Ok(())
 }
 
-fn cron_job(name: &str) -> Value {
+pub(crate) fn cron_job(name: &str) -> Value {
     json!({
         "apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": name},
         "spec": {"schedule": "0 3 * * *", "jobTemplate": {"spec": job_spec()}},
@@ -325,7 +325,7 @@ async fn a_cron_job_is_suspended_and_let_go_on() -> Result<()> {
 }
 
 /// A Job that finished two days ago, with the pod that it made.
-async fn old_job(bed: &Bed, name: &str) -> Result<()> {
+pub(crate) async fn old_job(bed: &Bed, name: &str) -> Result<()> {
     let job =
         json!({"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": job_spec()});
     bed.cluster.apply(bed.name.as_str(), job).await?;
@@ -434,7 +434,7 @@ async fn a_job_that_was_replaced_under_the_same_name_is_not_deleted() -> Result<
 }
 
 /// Keeps whoever plays the kubelets from renewing a node's lease, and makes it an hour old.
-async fn stop_lease(bed: &Bed, node: &str) -> Result<()> {
+pub(crate) async fn stop_lease(bed: &Bed, node: &str) -> Result<()> {
     let policy = json!({
         "apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingAdmissionPolicy",
         "metadata": {"name": format!("{node}-lease")},
@@ -481,7 +481,9 @@ async fn a_dead_node_is_released_by_two_people_and_taken_back() -> Result<()> {
     let node = node_of(pods(&bed).await?.first().context("no pod")?)?;
     let session = bed.session(Era::Stateless).await?;
     let args = json!({"node": node, "timeout": "1m"});
-    assert!(refused(&session, "plan_release_dead_node", args.clone()).await?.contains("the node is ready"));
+    assert!(
+        refused(&session, "plan_release_dead_node", args.clone()).await?.contains("reports that it is ready")
+    );
 
     let down = json!({"metadata": {"annotations": {"runcord.dev/test": "down"}}});
     nodes.patch(&node, &PatchParams::default(), &Patch::Merge(&down)).await?;
