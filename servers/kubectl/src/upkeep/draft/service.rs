@@ -73,6 +73,9 @@ pub(crate) fn proved_gone(vitals: &Vitals) -> Result<(usize, Condition), Refusal
         Some((_, Condition::True)) => return Err(alive("it reports that it is ready".to_owned())),
         None => return Err(alive("it has no Ready condition".to_owned())),
     };
+    if vitals.ready_pods > 0 {
+        return Err(alive(format!("{} of its pods still count as ready", vitals.ready_pods)));
+    }
     let needed = (vitals.lease_period.saturating_mul(PERIODS)).max(LEAST_SECONDS);
     match vitals.lease_behind {
         None => {
@@ -86,9 +89,6 @@ pub(crate) fn proved_gone(vitals: &Vitals) -> Result<(usize, Condition), Refusal
             )));
         }
         Some(_) => {}
-    }
-    if vitals.ready_pods > 0 {
-        return Err(alive(format!("{} of its pods still count as ready", vitals.ready_pods)));
     }
     Ok((at, ready))
 }
