@@ -22,5 +22,7 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
         "kubectl/rollback_rollout.yaml",
         "kubectl/suspend_cronjob.yaml",
         "kubectl/uncordon_node.yaml",
+        "kubectl/rotate_secret.yaml",
+        "kubectl/find_consumers.yaml",
     ]
 }

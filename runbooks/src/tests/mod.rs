@@ -26,7 +26,8 @@ fn object(properties: Value, required: &[&str]) -> Value {
     json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
 }
 
-/// A catalog with the actions and observation variables of the kubectl server, and none of its code.
+/// A catalog with some of the actions and observation variables of the kubectl server, and none of its code. That every
+/// file that ships holds against the real one is tested there.
 fn fake_catalog() -> Catalog {
     let (name, count) = (json!({"type": "string", "minLength": 1}), json!({"type": "integer"}));
     let workload = json!({"kind": {"enum": KINDS}, "namespace": name, "name": name});
@@ -42,12 +43,9 @@ fn fake_catalog() -> Catalog {
         json!({"node": name, "batch": {"type": "integer", "minimum": 1, "maximum": 10}, "timeout": name});
     let logs = json!({"namespace": name, "pod": name, "container": name, "since": name, "tail": count,
                       "contains": name, "page": name});
-    let events =
-        json!({"namespace": name, "object_kind": name, "object_name": name, "show": name, "page": name});
     let (node, draining) =
         (json!({"node": name}), &["node", "nodes", "pods_on_node", "workloads", "budgets"]);
     let actions = vec![
-        action("node_status", EffectKind::ReadOnly, object(node.clone(), &["node"]), &[]),
         action("cordon", EffectKind::Mutating, object(node.clone(), &["node"]), &["node", "nodes"]),
         action("uncordon", EffectKind::Mutating, object(node, &["node"]), &["node", "nodes"]),
         action("drain", EffectKind::Mutating, object(drain, &["node"]), draining),
@@ -61,53 +59,6 @@ fn fake_catalog() -> Catalog {
         action("scale", EffectKind::Mutating, scale, &["workload"]),
         action("workload_status", EffectKind::ReadOnly, with(json!({})), &["workload"]),
         action("pod_logs", EffectKind::ReadOnly, object(logs, &["namespace", "pod"]), &[]),
-        action("rollout_history", EffectKind::ReadOnly, with(json!({})), &["workload"]),
-        action("recent_events", EffectKind::ReadOnly, object(events, &["namespace"]), &[]),
-        action(
-            "roll_back",
-            EffectKind::Mutating,
-            with(
-                json!({"revision": {"type": "integer", "minimum": 1, "maximum": 1_000_000_000}, "timeout": name}),
-            ),
-            &["workload", "history"],
-        ),
-        action(
-            "evict_pod",
-            EffectKind::Mutating,
-            object(json!({"namespace": name, "pod": name, "timeout": name}), &["namespace", "pod"]),
-            &["pods", "workloads", "budgets"],
-        ),
-        action(
-            "suspend_cronjob",
-            EffectKind::Mutating,
-            object(
-                json!({"namespace": name, "name": name, "suspend": {"type": "boolean"}}),
-                &["namespace", "name", "suspend"],
-            ),
-            &["cron_job"],
-        ),
-        action(
-            "clean_jobs",
-            EffectKind::Mutating,
-            object(
-                json!({"namespace": name, "older_than": name, "cron_job": name, "timeout": name,
-                       "at_most": {"type": "integer", "minimum": 1, "maximum": 100}}),
-                &["namespace", "older_than", "at_most"],
-            ),
-            &["finished_jobs"],
-        ),
-        action(
-            "release_node",
-            EffectKind::Mutating,
-            object(json!({"node": name, "timeout": name}), &["node"]),
-            &["node", "nodes", "pods_on_node", "workloads", "budgets", "vitals"],
-        ),
-        action(
-            "reclaim_node",
-            EffectKind::Mutating,
-            object(json!({"node": name}), &["node"]),
-            &["node", "nodes", "vitals"],
-        ),
     ];
     Catalog { server: "kubectl", actions, observation: observation(), sample: sample(), check: fake_check }
 }
@@ -153,12 +104,6 @@ fn sample() -> Value {
         "pods_on_node": [{"namespace": "shop", "name": "web-1", "ready": true, "kind": "ReplicaSet",
                           "managed": true, "daemon": false, "mirror": false}],
         "budgets": [{"namespace": "shop", "name": "web", "allowed": 1, "healthy": 3, "desired": 2}],
-        "pods": [{"namespace": "shop", "name": "web-1", "ready": true, "kind": "ReplicaSet",
-                  "managed": true, "daemon": false, "mirror": false}],
-        "history": {"revision": 3, "previous": 2, "kept": 3},
-        "cron_job": {"namespace": "shop", "name": "nightly", "suspended": false, "active": 0},
-        "finished_jobs": [{"namespace": "shop", "name": "nightly-1", "owned": 1, "deleting": false}],
-        "vitals": {"node": "n1", "out_of_service": false, "ready_pods": 0},
     })
 }
 

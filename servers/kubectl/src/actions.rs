@@ -6,10 +6,13 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::consumers::SourceKind;
 use crate::names::{
-    ContainerName, KindName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName, RestartedAt,
+    ContainerName, DataKey, KindName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName,
+    RestartedAt,
 };
-use crate::numbers::{Batch, Replicas, Span, Tail};
+use crate::numbers::{Batch, Replicas, Span, Tail, ValueLength, VersionNumber};
+use crate::secrets::SecretAction;
 use crate::upkeep::UpkeepAction;
 use crate::upkeep::numbers::{Age, JobCount, Revision};
 
@@ -41,6 +44,10 @@ pub enum Action {
     RecentEvents(RecentEvents),
     /// Rolling back, evicting one pod, suspending, cleaning up, letting go of a dead node.
     Upkeep(UpkeepAction),
+    /// Rotating a Secret, and going back.
+    Secret(SecretAction),
+    /// Looks for everybody who uses a Secret, a ConfigMap or a volume claim.
+    FindConsumers(FindConsumers),
 }
 
 /// A kind of workload that has a rollout.
@@ -192,6 +199,18 @@ pub struct RecentEvents {
     pub page: Option<PageCursor>,
 }
 
+/// `find_consumers`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FindConsumers {
+    /// What is used.
+    pub source: SourceKind,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+}
+
 /// Which events are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -267,6 +286,9 @@ impl Action {
             "clean_jobs" => fields(with).map(|it| Self::Upkeep(UpkeepAction::CleanJobs(it))),
             "release_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReleaseNode(it))),
             "reclaim_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReclaimNode(it))),
+            "rotate_secret" => fields(with).map(|it| Self::Secret(SecretAction::Rotate(it))),
+            "restore_secret" => fields(with).map(|it| Self::Secret(SecretAction::Restore(it))),
+            "find_consumers" => fields(with).map(Self::FindConsumers),
             _ => Err(BadStep { field: "action".to_owned(), rule: "not an action of kubectl".to_owned() }),
         }
     }
@@ -286,6 +308,12 @@ impl Action {
         if let Self::RecentEvents(events) = self {
             scopes.namespaces.insert(events.namespace.to_string());
         }
+        if let Self::Secret(secret) = self {
+            scopes.namespaces.insert(secret.namespace().to_string());
+        }
+        if let Self::FindConsumers(find) = self {
+            scopes.namespaces.insert(find.namespace.to_string());
+        }
         if let Self::Upkeep(upkeep) = self {
             scopes.namespaces.extend(upkeep.namespace().map(ToString::to_string));
         }
@@ -304,7 +332,9 @@ impl Action {
             | Self::WorkloadStatus(_)
             | Self::PodLogs(_)
             | Self::RolloutHistory(_)
-            | Self::RecentEvents(_) => None,
+            | Self::RecentEvents(_)
+            | Self::Secret(_)
+            | Self::FindConsumers(_) => None,
         }
     }
 
@@ -324,7 +354,9 @@ impl Action {
             | Self::Drain(_)
             | Self::PodLogs(_)
             | Self::NodeStatus(_)
-            | Self::RecentEvents(_) => None,
+            | Self::RecentEvents(_)
+            | Self::Secret(_)
+            | Self::FindConsumers(_) => None,
         }
     }
 }
@@ -387,6 +419,13 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
         "at_most" => is::<JobCount>(value, "a whole number from 1 to 100"),
         "cron_job" => is::<ObjectName>(value, SUBDOMAIN),
         "suspend" => is::<bool>(value, "true or false"),
+        "source" => is::<SourceKind>(value, "Secret, ConfigMap or PersistentVolumeClaim"),
+        "keys" => is::<Vec<DataKey>>(
+            value,
+            "a list of keys: letters, digits, `-`, `_` and `.`, at most 253 characters each",
+        ),
+        "length" => is::<ValueLength>(value, "a whole number from 16 to 128"),
+        "version" => is::<VersionNumber>(value, "a whole number from 1"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),
         _ => Err("must be of its type".to_owned()),
     }

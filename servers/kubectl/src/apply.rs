@@ -7,6 +7,7 @@ use runcord_runtime::target::{Acted, Permit};
 use crate::act::{Act, Evict, Patch};
 use crate::reader::Reader;
 use crate::requests::{self, Mode, Unwritable};
+use crate::secrets::{self, SecretAct};
 use crate::upkeep::apply::Unsent;
 use crate::upkeep::{self, UpkeepAct};
 use crate::wire::{Answer, Unanswered, Wire};
@@ -27,6 +28,7 @@ impl Writer {
             Act::Patch(patch) => self.patch(permit, patch).await,
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
             Act::Upkeep(act) => self.upkeep(permit, reader, act).await,
+            Act::Secret(act) => self.secret(permit, reader, act).await,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {
                 refused("a wait changes nothing and cannot be applied")
             }
@@ -47,11 +49,25 @@ impl Writer {
             Err(Unsent::Changed(reason)) => return refused(reason),
             Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),
         };
+        let attempt = permit.attempt();
         match (self.send(permit, Ok(request)).await, act) {
             (Err(lost), _) => lost,
             // Somebody else deleted it: it is gone all the same.
             (Ok(answer), UpkeepAct::Delete(_)) if answer.status == StatusCode::NOT_FOUND => Acted::Done,
-            (Ok(answer), _) => judge(&act.describe(), answer.status),
+            (Ok(answer), _) => judge(&act.describe(), answer.status, attempt),
+        }
+    }
+
+    async fn secret(&self, permit: Permit, reader: &Reader, act: &SecretAct) -> Acted {
+        let request = match secrets::apply::request(reader, act, Mode::Real).await {
+            Ok(request) => request,
+            Err(Unsent::Changed(reason)) => return refused(reason),
+            Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),
+        };
+        let attempt = permit.attempt();
+        match self.send(permit, Ok(request)).await {
+            Err(lost) => lost,
+            Ok(answer) => judge(&act.describe(), answer.status, attempt),
         }
     }
 
@@ -126,9 +142,13 @@ fn where_is(evict: &Evict, pod: Option<&ApiPod>) -> Look {
     }
 }
 
-/// What the API server's answer to an act of upkeep means.
-fn judge(what: &str, status: StatusCode) -> Acted {
+/// What the API server's answer to an act of upkeep, or of rotating a Secret, means.
+fn judge(what: &str, status: StatusCode, attempt: u32) -> Acted {
     match status {
+        // As for a patch: an earlier attempt may have arrived after all.
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND if attempt > 1 => {
+            lost(format!("the cluster was not as planned at a further attempt: {what}"))
+        }
         s if s.is_success() => Acted::Done,
         StatusCode::TOO_MANY_REQUESTS => deferred("the API server is overloaded"),
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND => refused(format!(

@@ -12,19 +12,23 @@ use crate::act::{Act, Cause, Evict, Patch};
 
 /// The canonical effect of the acts of one step.
 pub(crate) fn canonical(acts: &[Act]) -> Value {
-    let (mut patches, mut evictions, mut upkeep) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut patches, mut evictions) = (Vec::new(), Vec::new());
+    let (mut upkeep, mut secrets) = (Vec::new(), Vec::new());
     for act in acts {
         match act {
             Act::Patch(patch) => patches.push(of_patch(patch)),
             Act::Evict(evict) => evictions.push(evict),
             Act::Upkeep(act) => upkeep.extend(act.canonical()),
+            Act::Secret(act) => secrets.push(act.canonical()),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
     let drain = if evictions.is_empty() { Value::Null } else { of_evictions(&evictions) };
     let mut effect = json!({"patches": patches, "drain": drain});
-    if let (false, Value::Object(effect)) = (upkeep.is_empty(), &mut effect) {
-        effect.insert("upkeep".to_owned(), Value::Array(upkeep));
+    for (kind, acts) in [("upkeep", upkeep), ("secrets", secrets)] {
+        if let (false, Value::Object(effect)) = (acts.is_empty(), &mut effect) {
+            effect.insert(kind.to_owned(), Value::Array(acts));
+        }
     }
     effect
 }

@@ -6,10 +6,11 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::{Value, json};
 
 use crate::actions::{
-    Action, Drain, OnNode, PodLogs, RecentEvents, Restart, RevertRestart, Scale, WorkloadRef,
+    Action, Drain, FindConsumers, OnNode, PodLogs, RecentEvents, Restart, RevertRestart, Scale, WorkloadRef,
 };
 use crate::observe::Observation;
-use crate::read::{Events, History, Logs, NodeStatus, Status};
+use crate::read::{Consumers, Events, History, Logs, NodeStatus, Status};
+use crate::secrets::fields::{RestoreSecret, RotateSecret};
 use crate::upkeep::fields::{CleanJobs, EvictPod, ReclaimNode, ReleaseNode, RollBack, SuspendCronJob};
 use crate::upkeep::view;
 
@@ -19,6 +20,7 @@ const WORKLOAD: &[&str] = &["workload", "budgets"];
 const STATUS: &[&str] = &["workload"];
 const ROLL_BACK: &[&str] = &["workload", "budgets", "history"];
 const EVICT_POD: &[&str] = &["pods", "workloads", "budgets"];
+const SECRET: &[&str] = &["secret", "consumers", "budgets"];
 const RELEASE: &[&str] = &["node", "nodes", "pods_on_node", "workloads", "budgets", "vitals"];
 
 /// The catalog.
@@ -91,6 +93,21 @@ pub fn catalog() -> Catalog {
                 "Takes a node back into service.",
                 &["node", "nodes", "vitals"],
             ),
+            mutating::<RotateSecret>(
+                "rotate_secret",
+                "Puts new random values into a Secret, keeps those before, and restarts who uses it.",
+                SECRET,
+            ),
+            mutating::<RestoreSecret>(
+                "restore_secret",
+                "Puts kept values of a Secret back, and restarts who uses it.",
+                SECRET,
+            ),
+            reading::<FindConsumers, Consumers>(
+                "find_consumers",
+                "Looks for everybody who uses a Secret, a ConfigMap or a volume claim.",
+                &[],
+            ),
         ],
         observation: schema_of::<Observation>(),
         sample: sample(),
@@ -157,6 +174,7 @@ fn sample() -> Value {
         });
         variables.insert("pods".to_owned(), json!([pod]));
         variables.extend(view::samples().map(|(name, value)| (name.to_owned(), value)));
+        variables.extend(crate::secrets::view::samples().map(|(name, value)| (name.to_owned(), value)));
     }
     sample
 }
@@ -212,7 +230,14 @@ mod tests {
             let parsed =
                 runcord_runbooks::Runbook::parse(file, text).unwrap_or_else(|report| panic!("{report:?}"));
             let checked = parsed.check(&catalog, runcord_model::Digest::from_bytes([0; 32]));
-            checked.unwrap_or_else(|reports| panic!("{reports:?}"));
+            let runbook = checked.unwrap_or_else(|reports| {
+                panic!("{}", reports.iter().map(runcord_runbooks::Report::page).collect::<String>())
+            });
+            assert_eq!(*file, format!("kubectl/{}.yaml", runbook.name()));
+            assert!(runbook.description().len() < 2000 && !runbook.links().is_empty(), "{file}");
+            let schema = runbook.input_schema();
+            jsonschema::draft202012::new(&schema).unwrap();
+            assert_eq!(schema["additionalProperties"], json!(false), "{file}");
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
             Act::Patch(patch) => changes.push(of_patch(patch)),
             Act::Evict(evict) => pods.push(of_eviction(evict)),
             Act::Upkeep(act) => changes.extend(crate::upkeep::diff::planned(act)),
+            Act::Secret(act) => changes.push(crate::secrets::diff::planned(act)),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
@@ -45,9 +46,10 @@ pub(crate) fn observed(before: &Seen, after: &Seen) -> Vec<Change> {
             change(format!("Node {name}"), "unschedulable", json!(was), json!(is))
         })
         .collect();
-    for workload in &before.focus.workloads {
-        if let (Some(was), Some(is)) = (before.workload(workload), after.workload(workload)) {
-            changes.extend(of_workload(&workload.to_string(), was, is));
+    changes.extend(crate::secrets::diff::observed(&before.secrets, &after.secrets));
+    for was in before.workloads.iter().filter(|w| before.is_changed(w)) {
+        if let Some(is) = after.workloads.iter().find(|is| is.id.same_name(&was.id)) {
+            changes.extend(of_workload(&was.id.to_string(), was, is));
         }
     }
     changes.extend(crate::upkeep::diff::observed(&before.upkeep, &after.upkeep));

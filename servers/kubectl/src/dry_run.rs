@@ -14,6 +14,7 @@ use crate::act::{Act, Evict, Patch};
 use crate::reader::Reader;
 use crate::refuse::{internal, precondition, unreachable};
 use crate::requests::{self, Mode};
+use crate::secrets::{self, SecretAct};
 use crate::upkeep::apply::Unsent;
 use crate::upkeep::{self, UpkeepAct};
 use crate::wire::{Answer as Wired, Wire};
@@ -80,6 +81,7 @@ impl Rehearsal {
                 Act::Evict(evict) => asked.push(self.one(Question::Evict(evict))),
                 Act::Upkeep(act) if act.waits() => {}
                 Act::Upkeep(act) => asked.push(self.one(Question::Upkeep(act))),
+                Act::Secret(act) => asked.push(self.one(Question::Secret(act))),
                 Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
             }
         }
@@ -97,7 +99,14 @@ impl Rehearsal {
                 let answer = self.send(requests::evict(evict, Mode::DryRun)).await?;
                 judge_eviction(evict, answer.status)
             }
-            Question::Upkeep(act) => self.upkeep(act).await,
+            Question::Upkeep(act) => {
+                let reader = Reader::new(self.wire.clone());
+                self.made(act.describe(), upkeep::apply::request(&reader, act, Mode::DryRun).await).await
+            }
+            Question::Secret(act) => {
+                let reader = Reader::new(self.wire.clone());
+                self.made(act.describe(), secrets::apply::request(&reader, act, Mode::DryRun).await).await
+            }
             Question::Later(patch) => Ok(Answer::NotAsked {
                 what: Act::Patch(patch.clone()).describe(),
                 why: "depends on an earlier step that touches the same object",
@@ -105,10 +114,9 @@ impl Rehearsal {
         }
     }
 
-    async fn upkeep(&self, act: &UpkeepAct) -> Result<Answer, Refusal> {
-        let what = act.describe();
-        let reader = Reader::new(self.wire.clone());
-        let request = match upkeep::apply::request(&reader, act, Mode::DryRun).await {
+    /// Asks with a request that was made of what is there now.
+    async fn made(&self, what: String, request: Result<Request<Vec<u8>>, Unsent>) -> Result<Answer, Refusal> {
+        let request = match request {
             Ok(request) => request,
             Err(Unsent::Changed(why)) => return Err(precondition(why, "Plan again.")),
             Err(Unsent::Unanswered) => return Err(unreachable("the API server does not answer a read")),
@@ -135,6 +143,7 @@ enum Question<'a> {
     Later(&'a Patch),
     Evict(&'a Evict),
     Upkeep(&'a UpkeepAct),
+    Secret(&'a SecretAct),
 }
 
 fn judge_patch(patch: &Patch, status: StatusCode) -> Result<Answer, Refusal> {

@@ -95,7 +95,7 @@ impl Actions for KubectlActions {
             Act::Patch(_) | Act::Evict(_) => ActKind::Mutate,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => ActKind::Await,
             Act::Upkeep(act) if act.waits() => ActKind::Await,
-            Act::Upkeep(_) => ActKind::Mutate,
+            Act::Upkeep(_) | Act::Secret(_) => ActKind::Mutate,
         }
     }
 

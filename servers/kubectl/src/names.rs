@@ -62,6 +62,15 @@ name_type!(
     LabelKey, "label key", "a name of at most 63 characters, after a DNS subdomain and a slash or not", is_label_key
 );
 
+name_type!(
+    /// A key of a Secret or ConfigMap.
+    DataKey, "data key", "letters, digits, `-`, `_` and `.`, at most 253 characters", is_data_key
+);
+name_type!(
+    /// Which write of an object this is; opaque but for being equal or not.
+    ResourceVersion, "resource version", "digits, at most 32", is_resource_version
+);
+
 impl NodeName {
     /// The same name as that of any object.
     pub fn as_object(&self) -> Option<ObjectName> {
@@ -116,6 +125,18 @@ fn is_label_key(text: &str) -> bool {
         && name.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
+/// <https://kubernetes.io/docs/concepts/configuration/secret/#restriction-names-data>; neither `.` nor `..`.
+fn is_data_key(text: &str) -> bool {
+    (1..=253).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        && text != "."
+        && !text.starts_with("..")
+}
+
+fn is_resource_version(text: &str) -> bool {
+    (1..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit())
+}
+
 fn is_uid(text: &str) -> bool {
     (1..=128).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.' | b':'))
@@ -168,6 +189,7 @@ string_schema! {
     Literal: {"type": "string", "minLength": 1, "maxLength": 200};
     PageCursor: {"type": "string", "pattern": "^[A-Za-z0-9:.+~-]{1,64}$"};
     Reason: {"type": "string", "pattern": "^[A-Z][A-Za-z0-9]{0,63}$"};
+    DataKey: {"type": "string", "pattern": "^[A-Za-z0-9._-]{1,253}$"};
     LabelKey: {"type": "string", "pattern": "^([a-z0-9.-]{1,253}/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$"};
 }
 

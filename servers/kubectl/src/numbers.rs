@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 macro_rules! bounded {
     ($(#[$doc:meta])* $name:ident, $low:literal, $high:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         #[serde(try_from = "i64", into = "i64")]
         pub struct $name(u32);
 
@@ -69,6 +69,45 @@ bounded!(
     /// How many of the newest log lines are read.
     Tail, 1, 1000
 );
+
+bounded!(
+    /// The number under which a set of values of a Secret is kept.
+    VersionNumber, 1, 1_000_000
+);
+bounded!(
+    /// How many letters and digits a new random value has.
+    ValueLength, 16, 128
+);
+
+impl VersionNumber {
+    /// The first.
+    pub const FIRST: Self = Self(1);
+
+    /// The one after it; the last one stays.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self((self.0 + 1).min(1_000_000))
+    }
+}
+
+impl std::fmt::Display for VersionNumber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl Default for ValueLength {
+    /// 190 bits: more than anybody can try.
+    fn default() -> Self {
+        Self(32)
+    }
+}
+
+impl std::fmt::Display for ValueLength {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl Batch {
     /// One pod at a time.

@@ -7,6 +7,7 @@ use k8s_openapi::api::authorization::v1::{
 };
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, ObjectMeta, Preconditions};
+use serde_json::Value;
 
 use crate::act::{Evict, Object, Patch};
 use crate::names::Namespace;
@@ -50,10 +51,15 @@ pub(crate) fn patch(patch: &Patch, mode: Mode) -> Result<Request<Vec<u8>>, Unwri
             format!("/apis/apps/v1/namespaces/{}/{}/{}", w.namespace, w.kind.plural(), w.name)
         }
     };
+    patch_at(&path, &patch.operations(), mode)
+}
+
+/// The request of a JSON Patch of the object at `path`.
+pub(crate) fn patch_at(path: &str, operations: &Value, mode: Mode) -> Result<Request<Vec<u8>>, Unwritable> {
     let request = Request::patch(format!("{path}?fieldManager={MANAGER}{}", mode.query()))
         .header(http::header::ACCEPT, "application/json")
         .header(http::header::CONTENT_TYPE, "application/json-patch+json")
-        .body(serde_json::to_vec(&patch.operations())?)?;
+        .body(serde_json::to_vec(operations)?)?;
     Ok(request)
 }
 
@@ -109,7 +115,7 @@ pub(crate) fn review(
 mod tests {
     use super::*;
     use crate::samples::{eviction, pod};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     #[test]
     fn an_eviction_carries_the_uid_in_the_bytes() {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::{Kind, WorkloadRef};
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Uid, Zone};
+use crate::secrets::{SecretsFocus, SecretsSeen};
 use crate::upkeep::{UpkeepFocus, UpkeepSeen};
 
 /// What a probe saw.
@@ -37,6 +38,9 @@ pub struct Seen {
     /// Revisions, CronJobs, Jobs and signs of life.
     #[serde(default)]
     pub upkeep: UpkeepSeen,
+    /// Secrets to be rotated, and who uses them.
+    #[serde(default)]
+    pub secrets: SecretsSeen,
 }
 
 /// What the actions name.
@@ -51,6 +55,9 @@ pub struct Focus {
     /// What the actions of upkeep name.
     #[serde(default)]
     pub upkeep: UpkeepFocus,
+    /// What the actions that rotate Secrets name.
+    #[serde(default)]
+    pub secrets: SecretsFocus,
 }
 
 /// One node.
@@ -103,6 +110,13 @@ pub struct OwnerRef {
     pub name: ObjectName,
     /// Its uid.
     pub uid: Uid,
+}
+
+impl OwnerRef {
+    /// Whether both have the same kind, namespace and name; not always the same uid.
+    pub fn same_name(&self, other: &Self) -> bool {
+        (&self.kind, &self.namespace, &self.name) == (&other.kind, &other.namespace, &other.name)
+    }
 }
 
 impl std::fmt::Display for OwnerRef {
@@ -414,6 +428,11 @@ impl Seen {
     /// The budget of that uid.
     pub fn budget(&self, uid: &Uid) -> Option<&Budget> {
         self.budgets.iter().find(|b| b.uid == *uid)
+    }
+
+    /// Whether a workload is named, or restarted with a Secret that it uses.
+    pub fn is_changed(&self, workload: &Workload) -> bool {
+        self.focus.workloads.iter().any(|named| workload.is(named)) || self.secrets.is_consumer(&workload.id)
     }
 
     /// Whether a pod is named by itself.

@@ -28,7 +28,9 @@ pub(crate) fn draft(action: &Action, seen: &Seen, fixed: &Fixed) -> Result<Draft
         | Action::PodLogs(_)
         | Action::NodeStatus(_)
         | Action::RolloutHistory(_)
-        | Action::RecentEvents(_) => Err(internal("an action that only looks was asked for its acts")),
+        | Action::RecentEvents(_)
+        | Action::FindConsumers(_) => Err(internal("an action that only looks was asked for its acts")),
+        Action::Secret(secret) => crate::secrets::draft::draft(secret, seen, fixed),
         Action::Upkeep(upkeep) => crate::upkeep::draft::draft(upkeep, seen, fixed),
     }
 }

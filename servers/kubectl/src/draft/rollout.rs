@@ -20,11 +20,9 @@ pub(super) fn restart(
     let named =
         WorkloadRef { kind: restart.kind, namespace: restart.namespace.clone(), name: restart.name.clone() };
     let found = Found::find(&named, seen)?;
-    found.can_roll_out()?;
-    // Seconds, as kubectl writes them.
-    let at = Timestamp::from_second(fixed.at.as_second()).unwrap_or(fixed.at).to_string();
+    found.can_restart()?;
     let summary = format!("restart {named}: {}", pace(found.rollout, found.counts));
-    Ok(found.retimed(Some(at), restart.timeout, fixed, summary))
+    Ok(found.retimed(Some(restart_time(fixed)), restart.timeout, fixed, summary))
 }
 
 pub(super) fn revert_restart(
@@ -39,7 +37,7 @@ pub(super) fn revert_restart(
     if found.rollout.restarted_at.as_deref() == after {
         return Ok(nothing(seen, format!("{named} has that restart time already: nothing to do")));
     }
-    found.can_roll_out()?;
+    found.can_restart()?;
     let summary = format!(
         "put the restart time of {named} back, which replaces its pods: {}",
         pace(found.rollout, found.counts)
@@ -121,7 +119,8 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn can_roll_out(&self) -> Result<(), Refusal> {
+    /// Whether a restart would begin, and none is under way.
+    pub(crate) fn can_restart(&self) -> Result<(), Refusal> {
         self.can_begin("a restart")?;
         self.is_settled()
     }
@@ -177,6 +176,15 @@ impl<'a> Found<'a> {
         Ok(())
     }
 
+    /// The acts of a restart within a larger draft, whose `predicted` learns what they leave behind.
+    pub(crate) fn restart(self, timeout: Span, fixed: &Fixed, predicted: &mut Seen) -> RolloutActs {
+        let touch = Touch::RestartedAt {
+            before: self.rollout.restarted_at.clone(),
+            after: Some(restart_time(fixed)),
+        };
+        self.change(touch, timeout, fixed, predicted, |w| set_restart_time(w, Some(restart_time(fixed))))
+    }
+
     fn retimed(
         self,
         after: Option<String>,
@@ -185,12 +193,7 @@ impl<'a> Found<'a> {
         summary: String,
     ) -> Draft<KubectlActions> {
         let touch = Touch::RestartedAt { before: self.rollout.restarted_at.clone(), after: after.clone() };
-        self.patched(touch, timeout, fixed, summary, |w| {
-            if let Some(rollout) = &mut w.rollout {
-                rollout.restarted_at = after;
-                rollout.template_annotated = true;
-            }
-        })
+        self.patched(touch, timeout, fixed, summary, |w| set_restart_time(w, after))
     }
 
     fn patched(
@@ -201,6 +204,19 @@ impl<'a> Found<'a> {
         summary: String,
         predict: impl FnOnce(&mut Workload),
     ) -> Draft<KubectlActions> {
+        let mut predicted = self.seen.clone();
+        let RolloutActs { patch, wait } = self.change(touch, timeout, fixed, &mut predicted, predict);
+        Draft { acts: vec![patch, wait], predicted, summary }
+    }
+
+    fn change(
+        self,
+        touch: Touch,
+        timeout: Span,
+        fixed: &Fixed,
+        predicted: &mut Seen,
+        predict: impl FnOnce(&mut Workload),
+    ) -> RolloutActs {
         let annotated =
             Annotated { object: self.rollout.annotated, template: self.rollout.template_annotated };
         let (uid, workload) = (self.workload.id.uid.clone(), self.named.clone());
@@ -211,7 +227,6 @@ impl<'a> Found<'a> {
             plan: fixed.plan.clone(),
             annotated,
         };
-        let mut predicted = self.seen.clone();
         if let Some(w) = predicted.workloads.iter_mut().find(|w| w.id.uid == uid) {
             predict(w);
             if let Some(rollout) = &mut w.rollout {
@@ -220,6 +235,24 @@ impl<'a> Found<'a> {
             }
         }
         let wait = AwaitRollout { workload, uid, timeout };
-        Draft { acts: vec![Act::Patch(patch), Act::AwaitRollout(wait)], predicted, summary }
+        RolloutActs { patch: Act::Patch(patch), wait: Act::AwaitRollout(wait) }
+    }
+}
+
+/// One change of one workload, and the wait for its rollout.
+pub(crate) struct RolloutActs {
+    pub(crate) patch: Act,
+    pub(crate) wait: Act,
+}
+
+/// The restart time that a plan fixes: in seconds, as kubectl writes it.
+fn restart_time(fixed: &Fixed) -> String {
+    Timestamp::from_second(fixed.at.as_second()).unwrap_or(fixed.at).to_string()
+}
+
+fn set_restart_time(workload: &mut Workload, at: Option<String>) {
+    if let Some(rollout) = &mut workload.rollout {
+        rollout.restarted_at = at;
+        rollout.template_annotated = true;
     }
 }

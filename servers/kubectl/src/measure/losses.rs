@@ -16,7 +16,7 @@ use crate::seen::{Counts, Keeper, Pod, Rollout, Seen, Strategy, Workload};
 use super::irreversible;
 use crate::upkeep::UpkeepAct;
 
-/// Everything that is lost, moment by moment.
+/// Everything that is lost, moment by moment. A moment of rollouts is all that are begun before any of them is waited for.
 pub(super) struct Losses<'a> {
     seen: &'a Seen,
     /// Pods that are evicted.
@@ -33,6 +33,8 @@ pub(super) struct Rolled<'a> {
     pub(super) rollout: &'a Rollout,
     /// Ready pods lost at once.
     pub(super) lost: i64,
+    /// Rollouts of one moment lose theirs together.
+    pub(super) moment: usize,
     /// By how many replicas it shrinks.
     pub(super) shrinks: i64,
 }
@@ -41,13 +43,15 @@ impl<'a> Losses<'a> {
     pub(super) fn of(seen: &'a Seen, acts: &[&Act], fit: &Fit) -> Self {
         let mut losses = Self { seen, evicted: Vec::new(), rolled: Vec::new(), batches: Vec::new() };
         let (mut gone_for_good, mut batch) = (BTreeSet::new(), Vec::new());
+        let mut moment = 0;
         for act in acts {
             match act {
                 Act::Evict(evict) => batch.extend(find(seen, evict)),
                 Act::AwaitEvicted(_) => losses.close(&mut batch, &mut gone_for_good, fit),
-                Act::Patch(patch) => losses.rolled.extend(rolled(seen, patch)),
-                Act::Upkeep(act) => losses.rolled.extend(rolled_back(seen, act)),
-                Act::AwaitRollout(_) => {}
+                Act::Patch(patch) => losses.rolled.extend(rolled(seen, patch, moment)),
+                Act::Upkeep(act) => losses.rolled.extend(rolled_back(seen, act, moment)),
+                Act::AwaitRollout(_) => moment += 1,
+                Act::Secret(_) => {}
             }
         }
         losses.close(&mut batch, &mut gone_for_good, fit);
@@ -68,7 +72,17 @@ impl<'a> Losses<'a> {
     /// Ready pods lost in the worst moment.
     pub(super) fn pods(&self) -> i64 {
         let batches = self.batches.iter().map(|lost| i64::try_from(lost.len()).unwrap_or(i64::MAX));
-        batches.chain(self.rolled.iter().map(|r| r.lost)).max().unwrap_or(0)
+        let rollouts = self.moments().into_iter().map(|rolled| rolled.iter().map(|r| r.lost).sum());
+        batches.chain(rollouts).max().unwrap_or(0)
+    }
+
+    /// The rollouts that are under way together.
+    pub(super) fn moments(&self) -> Vec<Vec<&Rolled<'a>>> {
+        let mut moments: BTreeMap<usize, Vec<&Rolled<'a>>> = BTreeMap::new();
+        for rolled in &self.rolled {
+            moments.entry(rolled.moment).or_default().push(rolled);
+        }
+        moments.into_values().collect()
     }
 
     /// For each workload that loses ready pods, how many in its worst moment.
@@ -127,7 +141,7 @@ fn find<'a>(seen: &'a Seen, evict: &Evict) -> Option<&'a Pod> {
     seen.pods.iter().find(|pod| pod.uid == evict.uid)
 }
 
-fn rolled<'a>(seen: &'a Seen, patch: &Patch) -> Option<Rolled<'a>> {
+fn rolled<'a>(seen: &'a Seen, patch: &Patch, moment: usize) -> Option<Rolled<'a>> {
     let workload = match &patch.object {
         Object::Node(_) => return None,
         Object::Workload(named) => seen.workload(named)?,
@@ -140,15 +154,15 @@ fn rolled<'a>(seen: &'a Seen, patch: &Patch) -> Option<Rolled<'a>> {
             (lost_by_scale(rollout, counts, *after), (before - after).max(0))
         }
     };
-    Some(Rolled { workload, rollout, lost, shrinks })
+    Some(Rolled { workload, rollout, lost, moment, shrinks })
 }
 
 /// A rollback replaces pods as a restart does.
-fn rolled_back<'a>(seen: &'a Seen, act: &UpkeepAct) -> Option<Rolled<'a>> {
+fn rolled_back<'a>(seen: &'a Seen, act: &UpkeepAct, moment: usize) -> Option<Rolled<'a>> {
     let UpkeepAct::RollBack(it) = act else { return None };
     let workload = seen.workload(&it.workload)?;
     let (rollout, counts) = (workload.rollout.as_ref()?, workload.counts?);
-    Some(Rolled { workload, rollout, lost: lost_by_restart(rollout, counts), shrinks: 0 })
+    Some(Rolled { workload, rollout, lost: lost_by_restart(rollout, counts), moment, shrinks: 0 })
 }
 
 /// A Deployment and a DaemonSet count what is down already as unavailable and take away no more than is left of their

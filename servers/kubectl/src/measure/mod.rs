@@ -80,7 +80,7 @@ fn emptied(act: &Act) -> Option<&NodeName> {
             Cause::Drain => Some(&evict.node),
             Cause::Named => None,
         },
-        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => None,
+        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Secret(_) => None,
     }
 }
 
@@ -90,7 +90,7 @@ fn cordoned(act: &Act) -> Option<&NodeName> {
             (Object::Node(node), Touch::Unschedulable { after: true, .. }) => Some(node),
             (Object::Node(_) | Object::Workload(_), _) => None,
         },
-        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => None,
+        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Secret(_) => None,
     }
 }
 
@@ -119,6 +119,7 @@ fn scopes(acts: &[&Act]) -> Scopes {
                 scopes.nodes.extend(act.node().map(ToString::to_string));
                 scopes.namespaces.extend(act.namespace().map(ToString::to_string));
             }
+            Act::Secret(act) => drop(scopes.namespaces.insert(act.namespace().to_string())),
             Act::AwaitRollout(wait) => drop(scopes.namespaces.insert(wait.workload.namespace.to_string())),
         }
     }

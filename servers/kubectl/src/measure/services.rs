@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::names::Uid;
 use crate::seen::{Ingress, Seen, Service};
 
-use super::losses::Losses;
+use super::losses::{Losses, Rolled};
 
 /// What is downstream.
 pub(super) struct Downstream<'a> {
@@ -31,13 +31,16 @@ fn goes_dark(service: &Service, seen: &Seen, losses: &Losses<'_>) -> bool {
         return false;
     }
     let by_eviction = losses.batches.iter().any(|lost| service.ready.is_subset(lost));
+    let pods = pods_of(seen);
+    let lost = |rolled: &Rolled<'_>| {
+        let of_workload =
+            pods.get(&rolled.workload.id.uid).map_or(0, |pods| service.ready.intersection(pods).count());
+        // Which of its pods go first is not known: the worst is that they are the ones behind this Service.
+        usize::try_from(rolled.lost).unwrap_or(0).min(of_workload)
+    };
     by_eviction
-        || losses.rolled.iter().any(|rolled| {
-            let pods = pods_of(seen);
-            let of_workload =
-                pods.get(&rolled.workload.id.uid).map_or(0, |pods| service.ready.intersection(pods).count());
-            // Which of its pods go first is not known: the worst is that they are the ones behind this Service.
-            let lost = usize::try_from(rolled.lost).unwrap_or(0).min(of_workload);
+        || losses.moments().into_iter().any(|together| {
+            let lost: usize = together.into_iter().map(lost).sum();
             lost > 0 && lost >= service.ready.len()
         })
 }

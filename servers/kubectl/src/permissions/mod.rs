@@ -13,7 +13,7 @@ use runcord_model::action::Use;
 
 use crate::actions::Kind;
 
-pub(crate) use table::TAINTS;
+pub(crate) use table::{SECRET_DATA, TAINTS};
 pub use table::{bounds, permissions};
 
 /// One verb on one resource.
@@ -61,6 +61,8 @@ pub enum Bound {
         /// Where the pod is.
         reach: Reach,
     },
+    /// Keeps values of a Secret in an immutable one beside it, in a namespace that the caller names.
+    KeepSecret,
     /// Deletes one finished Job by its uid, in the foreground, in a namespace that the caller names.
     DeleteFinishedJob,
 }

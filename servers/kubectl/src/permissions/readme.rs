@@ -51,6 +51,7 @@ fn writes(uses: &[Use]) -> String {
         let (field, resource) = match bound {
             Bound::Change { resource, field, .. } => (format!("`{}`", field.join(".")), resource),
             Bound::Evict { .. } => ("evictions by uid".to_owned(), "pods"),
+            Bound::KeepSecret => ("new immutable copies".to_owned(), "secrets"),
             Bound::DeleteFinishedJob => ("deletions by uid, once finished,".to_owned(), "jobs"),
         };
         fields.entry(field).or_default().insert(resource);

@@ -5,6 +5,7 @@ use runcord_model::action::Use;
 use super::{Bound, Permission, Reach, Undeclared, kinds};
 use crate::actions::Kind;
 use crate::convert::RESTARTED_AT;
+use crate::secrets::seen::VERSION;
 
 /// Group and version.
 type Api = (&'static str, &'static str);
@@ -15,6 +16,9 @@ const BATCH: Api = ("batch", "v1");
 
 /// Where a node's taints are.
 pub(crate) const TAINTS: &[&str] = &["spec", "taints"];
+
+/// Where a Secret's values are.
+pub(crate) const SECRET_DATA: &[&str] = &["data"];
 
 /// Reading the namespace whose uid tells clusters apart.
 pub(super) fn identity() -> Permission {
@@ -70,6 +74,21 @@ pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
         }
         "roll_back" | "evict_pod" | "suspend_cronjob" | "clean_jobs" | "release_node" | "reclaim_node" => {
             upkeep(used, &mut need);
+        }
+        "rotate_secret" | "restore_secret" => {
+            // By name: nothing here lists Secrets.
+            need(CORE, "secrets", &["get", "create", "patch"], Namespace);
+            consumers(&mut need);
+            for kind in [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet] {
+                need(APPS, kind.plural(), &["get", "patch"], Namespace);
+            }
+            around(&mut need, Namespace);
+        }
+        "find_consumers" => {
+            consumers(&mut need);
+            need(APPS, "deployments", &["get"], Namespace);
+            need(APPS, "statefulsets", &["get"], Namespace);
+            need(("networking.k8s.io", "v1"), "ingresses", &["list"], Namespace);
         }
         "node_status" => {
             need(CORE, "nodes", &["get"], Cluster);
@@ -130,9 +149,25 @@ pub fn bounds(used: &Use) -> Result<Vec<Bound>, Undeclared> {
         "release_node" | "reclaim_node" => {
             vec![Bound::Change { group: "", resource: "nodes", reach: Reach::Cluster, field: TAINTS }]
         }
-        "workload_status" | "pod_logs" | "node_status" | "rollout_history" | "recent_events" => Vec::new(),
+        "rotate_secret" | "restore_secret" => rotation(),
+        "workload_status" | "pod_logs" | "node_status" | "rollout_history" | "recent_events"
+        | "find_consumers" => Vec::new(),
         _ => return Err(undeclared(used)),
     })
+}
+
+/// Values of a Secret, copies of them, and the restarts of whoever uses it.
+fn rotation() -> Vec<Bound> {
+    let change = |group, resource, field| Bound::Change { group, resource, reach: Reach::Namespace, field };
+    let restart: &[&str] = &["spec", "template", "metadata", "annotations", RESTARTED_AT];
+    let restarts = [Kind::Deployment, Kind::StatefulSet, Kind::DaemonSet]
+        .map(|kind| change("apps", kind.plural(), restart));
+    let own = [
+        change("", "secrets", SECRET_DATA),
+        change("", "secrets", &["metadata", "annotations", VERSION]),
+        Bound::KeepSecret,
+    ];
+    own.into_iter().chain(restarts).collect()
 }
 
 /// The rows of upkeep.
@@ -186,6 +221,19 @@ fn keepers(need: &mut impl FnMut(Api, &'static str, &[&'static str], Reach), rea
     for resource in ["deployments", "replicasets", "statefulsets"] {
         need(APPS, resource, &["get"], reach);
     }
+}
+
+/// Who uses a Secret, a ConfigMap or a claim: templates, pods, and who keeps these.
+fn consumers(need: &mut impl FnMut(Api, &'static str, &[&'static str], Reach)) {
+    use Reach::Namespace;
+    need(APPS, "deployments", &["list"], Namespace);
+    need(APPS, "statefulsets", &["list"], Namespace);
+    need(APPS, "daemonsets", &["list"], Namespace);
+    need(BATCH, "cronjobs", &["list"], Namespace);
+    need(BATCH, "jobs", &["get", "list"], Namespace);
+    need(CORE, "pods", &["list"], Namespace);
+    need(APPS, "replicasets", &["get"], Namespace);
+    need(CORE, "replicationcontrollers", &["get"], Namespace);
 }
 
 /// The plural of what keeps a workload's revisions.

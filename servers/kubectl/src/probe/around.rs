@@ -99,10 +99,12 @@ fn keep_concerned(seen: &mut Seen, budgets: Budgets) {
     seen.budgets.extend(budgets.read.into_iter().map(|(_, b)| b).filter(|b| concerned.contains(&b.uid)));
 }
 
-/// The ready pods of the workloads named: these are what a Service may lose.
+/// The ready pods of the workloads that are changed: these are what a Service may lose.
 async fn of_named(reader: &Reader, seen: &mut Seen, fetched: &[Fetched]) -> Result<(), ProbeError> {
-    for found in fetched.iter().filter(|f| seen.focus.workloads.iter().any(|named| f.workload.is(named))) {
-        if let Some(ready) = ready_pods(reader, found).await? {
+    for found in fetched {
+        if seen.is_changed(&found.workload)
+            && let Some(ready) = ready_pods(reader, found).await?
+        {
             seen.ready_pods.push((found.workload.id.clone(), ready));
         }
     }

@@ -5,7 +5,7 @@
 //! found room.
 
 mod around;
-mod owners;
+pub(crate) mod owners;
 mod room;
 
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ use crate::names::{NodeName, Uid};
 use crate::reader::{ReadError, Reader};
 use crate::refuse::unreachable;
 use crate::seen::{Focus, OwnerRef, Seen};
-use crate::upkeep;
+use crate::{secrets, upkeep};
 
 pub(crate) use around::ready_pods;
 pub(crate) use owners::{Fetched, fetch, fetch_owner};
@@ -66,6 +66,8 @@ pub(crate) async fn probe(
     }
     pods.extend(named_pods);
     let mut fetched = named(reader, &seen.focus.workloads).await?;
+    seen.secrets = secrets::probe::look(reader, &seen.focus.secrets).await?;
+    owners::consumers(reader, &seen.secrets, &mut fetched).await?;
     let keepers = owners::keepers(reader, &pods, &mut fetched).await?;
     if !seen.focus.drained.is_empty() || !seen.focus.upkeep.pods.is_empty() {
         owners::remember(reader, remembered, &mut fetched).await?;
@@ -78,6 +80,7 @@ pub(crate) async fn probe(
                 | Action::NodeStatus(_)
                 | Action::RolloutHistory(_)
                 | Action::RecentEvents(_)
+                | Action::FindConsumers(_)
         )
     };
     let mutates = !actions.iter().all(looks);
@@ -109,6 +112,9 @@ fn focus(actions: &[Action]) -> Focus {
             focus.drained.insert(drain.node.clone());
         }
         upkeep::probe::focus(action, &mut focus);
+        if let Action::Secret(secret) = action {
+            secrets::probe::focus(secret, &mut focus.secrets);
+        }
         if let Some(workload) = action.workload().filter(|w| !focus.workloads.contains(w)) {
             focus.workloads.push(workload);
         }

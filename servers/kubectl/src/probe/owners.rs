@@ -12,6 +12,7 @@ use crate::actions::{Kind, WorkloadRef};
 use crate::convert::{self, Controller, ControllerKind};
 use crate::names::{Namespace, ObjectName, Uid};
 use crate::reader::Reader;
+use crate::secrets::SecretsSeen;
 use crate::seen::{Keeper, OwnerRef, Workload};
 
 /// A workload, with what is needed once more to look around it.
@@ -80,7 +81,7 @@ pub(crate) async fn fetch_owner(reader: &Reader, owner: &OwnerRef) -> Result<Opt
 }
 
 /// What keeps each pod alive, by the uid of its controller. Workloads found on the way are added to `fetched`.
-pub(super) async fn keepers(
+pub(crate) async fn keepers(
     reader: &Reader,
     pods: &[ApiPod],
     fetched: &mut Vec<Fetched>,
@@ -131,6 +132,22 @@ pub(super) async fn remember(
     for owner in remembered {
         if !fetched.iter().any(|f| f.workload.id.uid == owner.uid)
             && let Some(found) = fetch_owner(reader, owner).await?
+        {
+            add(fetched, found);
+        }
+    }
+    Ok(())
+}
+
+/// Adds the workloads that use Secrets which are rotated.
+pub(super) async fn consumers(
+    reader: &Reader,
+    secrets: &SecretsSeen,
+    fetched: &mut Vec<Fetched>,
+) -> Result<(), ProbeError> {
+    for consumer in secrets.secrets.iter().flat_map(|secret| &secret.consumers) {
+        if kind_of(&consumer.who).is_some()
+            && let Some(found) = fetch_owner(reader, &consumer.who).await?
         {
             add(fetched, found);
         }

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::{Changes, Subject, Wanted};
 use crate::convert::PLAN_MARK;
-use crate::permissions::{Bound, Reach, TAINTS, Undeclared, bounds};
+use crate::permissions::{Bound, Reach, SECRET_DATA, TAINTS, Undeclared, bounds};
+use crate::secrets::seen::COPY_OF;
 use crate::upkeep::seen::OUT_OF_SERVICE;
 
 const API: &str = "admissionregistration.k8s.io/v1";
@@ -71,6 +72,7 @@ const WHAT: &str = "request.operation + ' ' + request.resource.group + '/' + req
 enum Shape {
     Change { group: &'static str, resource: &'static str, reach: Reach },
     Evict { reach: Reach },
+    KeepSecret,
     DeleteFinishedJob,
 }
 
@@ -86,6 +88,9 @@ fn shapes(bounds: &BTreeSet<Bound>) -> BTreeMap<Shape, Fields> {
             }
             Bound::Evict { reach } => {
                 shapes.entry(Shape::Evict { reach }).or_default();
+            }
+            Bound::KeepSecret => {
+                shapes.entry(Shape::KeepSecret).or_default();
             }
             Bound::DeleteFinishedJob => {
                 shapes.entry(Shape::DeleteFinishedJob).or_default();
@@ -113,6 +118,7 @@ impl Shape {
         match self {
             Self::Change { group, resource, .. } => format!("UPDATE {group}/{resource}"),
             Self::Evict { .. } => "CREATE /pods/eviction".to_owned(),
+            Self::KeepSecret => "CREATE /secrets".to_owned(),
             Self::DeleteFinishedJob => "DELETE batch/jobs".to_owned(),
         }
     }
@@ -120,7 +126,7 @@ impl Shape {
     fn reach(&self) -> Reach {
         match self {
             Self::Change { reach, .. } | Self::Evict { reach } => *reach,
-            Self::DeleteFinishedJob => Reach::Namespace,
+            Self::KeepSecret | Self::DeleteFinishedJob => Reach::Namespace,
         }
     }
 
@@ -130,6 +136,7 @@ impl Shape {
                 (unchanged_but(resource, fields), changes_only(resource, fields))
             }
             Self::Evict { .. } => (EVICTION.map(str::to_owned).to_vec(), EVICTION_SAID.to_owned()),
+            Self::KeepSecret => (kept_secret(), KEPT_SECRET_SAID.to_owned()),
             Self::DeleteFinishedJob => (DELETION.map(str::to_owned).to_vec(), DELETION_SAID.to_owned()),
         };
         if self.reach() == Reach::Namespace && !wanted.namespaces.is_empty() {
@@ -148,6 +155,19 @@ const EVICTION: [&str; 2] = [
     "!object.?deleteOptions.?gracePeriodSeconds.hasValue()",
 ];
 const EVICTION_SAID: &str = "an eviction names the pod's uid and leaves the pod its own grace";
+
+/// Immutable, of a type whose values mean nothing to the cluster itself (one of type `service-account-token` would be
+/// filled with a token), and marked with the plan and with what it is a copy of.
+fn kept_secret() -> Vec<String> {
+    vec![
+        "object.?immutable.orValue(false)".to_owned(),
+        "object.?type.orValue('Opaque') in ['Opaque', 'kubernetes.io/basic-auth']".to_owned(),
+        "object.metadata.?name.orValue('').matches('-v[1-9][0-9]*$')".to_owned(),
+        format!("object.metadata.?annotations[?{}].orValue('') != ''", text(COPY_OF)),
+        marked(),
+    ]
+}
+const KEPT_SECRET_SAID: &str = "a new Secret is an immutable copy of another one, under a plan";
 
 /// By uid, so that it never is another Job of that name, and neither all Jobs of a namespace; in the foreground, so that
 /// the Job stays until what it owns is gone; and never a Job that still runs.
@@ -175,11 +195,17 @@ fn unchanged_but(resource: &str, fields: &Fields) -> Vec<String> {
     if resource == "nodes" && fields.contains(TAINTS) {
         must.push(other_taints_stay());
     }
-    must.push(format!(
-        "object.?metadata.?annotations[?{}].orValue('').matches('^pln_[a-z2-7]{{26}}$')",
-        text(PLAN_MARK)
-    ));
+    if resource == "secrets" && fields.contains(SECRET_DATA) {
+        must.push("object.?data.orValue({}).all(k, k in oldObject.?data.orValue({}))".to_owned());
+        must.push("oldObject.?data.orValue({}).all(k, k in object.?data.orValue({}))".to_owned());
+    }
+    must.push(marked());
     must
+}
+
+/// The mark names a plan.
+fn marked() -> String {
+    format!("object.?metadata.?annotations[?{}].orValue('').matches('^pln_[a-z2-7]{{26}}$')", text(PLAN_MARK))
 }
 
 /// The runbooks set and remove one taint; another one would move pods that no plan spoke of.
@@ -297,6 +323,16 @@ mod tests {
         for part in DELETION.iter().chain(&["DELETE batch/jobs", "request.namespace in ['shop']"]) {
             assert!(said.contains(part), "{part}: {said}");
         }
+    }
+
+    #[test]
+    fn a_rotation_keeps_the_keys_and_makes_only_immutable_copies() {
+        let said = policy(&["rotate_secret"], &wanted(&["shop"], Some("ana"))).to_string();
+        for part in kept_secret() {
+            assert!(said.contains(&part), "{part}: {said}");
+        }
+        assert!(said.contains("object.?data.orValue({}).all(k, k in oldObject.?data.orValue({}))"), "{said}");
+        assert!(!policy(&["restart"], &wanted(&[], Some("ana"))).to_string().contains("/secrets"));
     }
 
     #[test]

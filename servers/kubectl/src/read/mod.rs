@@ -1,5 +1,6 @@
 //! The actions that only look. Text from inside workloads leaves only under `untrusted`.
 
+mod consumers;
 mod event;
 mod events;
 mod history;
@@ -19,6 +20,7 @@ use crate::actions::Action;
 use crate::reader::Reader;
 use crate::refuse::internal;
 
+pub use consumers::Consumers;
 pub use events::Events;
 pub use history::History;
 pub use logs::Logs;
@@ -52,13 +54,17 @@ pub(crate) async fn read(reader: &Reader, action: &Action) -> Result<Value, Refu
         Action::RecentEvents(events) => {
             serde_json::to_value(events::read(reader, events).await?).map_err(unwritable)
         }
+        Action::FindConsumers(find) => {
+            serde_json::to_value(consumers::read(reader, find).await?).map_err(unwritable)
+        }
         Action::Cordon(_)
         | Action::Uncordon(_)
         | Action::Drain(_)
         | Action::Restart(_)
         | Action::RevertRestart(_)
         | Action::Scale(_)
-        | Action::Upkeep(_) => Err(internal("an action that mutates was asked for a reading")),
+        | Action::Upkeep(_)
+        | Action::Secret(_) => Err(internal("an action that mutates was asked for a reading")),
     }
 }
 

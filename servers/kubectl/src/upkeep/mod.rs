@@ -20,8 +20,6 @@ pub(crate) mod settle;
 pub(crate) mod template;
 pub(crate) mod wait;
 
-mod raw;
-
 pub use acts::UpkeepAct;
 pub use fields::UpkeepAction;
 pub use seen::{UpkeepFocus, UpkeepSeen};

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{DeleteOptions, Precondition
 use serde_json::Value;
 
 use super::acts::{DeleteJob, PutBack, Service, Suspend};
-use crate::requests::{MANAGER, Mode, Unwritable};
+use crate::requests::{MANAGER, Mode, Unwritable, patch_at};
 
 /// The request of a rollback, with the operations that were made of what was just read.
 pub(crate) fn roll_back(
@@ -20,18 +20,18 @@ pub(crate) fn roll_back(
         workload.kind.plural(),
         workload.name
     );
-    patch(&path, operations, mode)
+    patch_at(&path, operations, mode)
 }
 
 /// The request of a suspension.
 pub(crate) fn suspend(it: &Suspend, mode: Mode) -> Result<Request<Vec<u8>>, Unwritable> {
     let path = format!("/apis/batch/v1/namespaces/{}/cronjobs/{}", it.cron_job.namespace, it.cron_job.name);
-    patch(&path, &it.operations(), mode)
+    patch_at(&path, &it.operations(), mode)
 }
 
 /// The request of a change of the out-of-service taint.
 pub(crate) fn service(it: &Service, mode: Mode) -> Result<Request<Vec<u8>>, Unwritable> {
-    patch(&format!("/api/v1/nodes/{}", it.node), &it.operations(), mode)
+    patch_at(&format!("/api/v1/nodes/{}", it.node), &it.operations(), mode)
 }
 
 /// The request of a deletion. A DELETE that has a body is judged by the body alone: a dry-run must say so there. It says
@@ -51,14 +51,6 @@ pub(crate) fn delete(it: &DeleteJob, mode: Mode) -> Result<Request<Vec<u8>>, Unw
         .header(http::header::ACCEPT, "application/json")
         .header(http::header::CONTENT_TYPE, "application/json")
         .body(serde_json::to_vec(&body)?)?;
-    Ok(request)
-}
-
-fn patch(path: &str, operations: &Value, mode: Mode) -> Result<Request<Vec<u8>>, Unwritable> {
-    let request = Request::patch(format!("{path}?fieldManager={MANAGER}{}", mode.query()))
-        .header(http::header::ACCEPT, "application/json")
-        .header(http::header::CONTENT_TYPE, "application/json-patch+json")
-        .body(serde_json::to_vec(operations)?)?;
     Ok(request)
 }
 

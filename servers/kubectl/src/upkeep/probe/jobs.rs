@@ -11,8 +11,8 @@ use serde_json::Value;
 use crate::convert::{Malformed, PLAN_MARK, identity};
 use crate::names::{Namespace, ObjectName, Uid};
 use crate::probe::ProbeError;
+use crate::raw::{self, Extent};
 use crate::reader::Reader;
-use crate::upkeep::raw::{self, Extent};
 use crate::upkeep::seen::{CronJob, Job, Maker};
 
 /// The kinds of objects that a Job, or a pod of it, may own and that are looked for.

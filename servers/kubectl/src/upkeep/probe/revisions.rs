@@ -6,8 +6,8 @@ use crate::actions::{Kind, WorkloadRef};
 use crate::convert::Malformed;
 use crate::names::Uid;
 use crate::probe::ProbeError;
+use crate::raw::{self, Extent};
 use crate::reader::Reader;
-use crate::upkeep::raw::{self, Extent};
 use crate::upkeep::seen::{History, KeptRevision};
 use crate::upkeep::template;
 

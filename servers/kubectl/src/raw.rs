@@ -11,13 +11,13 @@ const WHOLE: &str = "application/json";
 
 /// How much of each object is wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Extent {
+pub(crate) enum Extent {
     Whole,
     Metadata,
 }
 
 /// One object by its path; nothing when it is not there.
-pub(super) async fn get(reader: &Reader, path: &str, what: &str) -> Result<Option<Value>, ReadError> {
+pub(crate) async fn get(reader: &Reader, path: &str, what: &str) -> Result<Option<Value>, ReadError> {
     let answer = reader.ask(request(path, WHOLE, what)?, what).await?;
     if answer.status == StatusCode::NOT_FOUND {
         return Ok(None);
@@ -30,7 +30,7 @@ pub(super) async fn get(reader: &Reader, path: &str, what: &str) -> Result<Optio
 }
 
 /// All objects of a path, page by page.
-pub(super) async fn list(
+pub(crate) async fn list(
     reader: &Reader,
     path: &str,
     extent: Extent,

@@ -1,0 +1,219 @@
+//! The acts: single requests with everything they carry decided beforehand, but for the values, which nobody decides.
+
+use std::collections::BTreeSet;
+
+use runcord_model::PlanId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::seen::{COPY_OF, VERSION};
+use super::values::Values;
+use crate::convert::PLAN_MARK;
+use crate::names::{DataKey, Namespace, ObjectName, ResourceVersion, Uid};
+use crate::numbers::{ValueLength, VersionNumber};
+use crate::seen::OwnerRef;
+
+/// One mutation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "secret", rename_all = "snake_case")]
+pub enum SecretAct {
+    /// Keeps what the Secret holds now under a number.
+    Keep(Keep),
+    /// Makes new values, and keeps them under a number.
+    Stage(Stage),
+    /// Puts the values of a number into the Secret.
+    Promote(Promote),
+}
+
+/// The Secret that is rotated, as it was seen: any write since then changes its resource version.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// What it is.
+    pub id: OwnerRef,
+    /// Its resource version.
+    pub resource_version: ResourceVersion,
+}
+
+/// Keeps what the Secret holds now under a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Keep {
+    /// The Secret.
+    pub live: Live,
+    /// The number.
+    pub version: VersionNumber,
+    /// The name of the copy.
+    pub copy: ObjectName,
+    /// The plan, left in an annotation of the copy.
+    pub plan: PlanId,
+}
+
+/// Makes new values, and keeps them under a number together with those that stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// The Secret.
+    pub live: Live,
+    /// The number.
+    pub version: VersionNumber,
+    /// The name of the copy.
+    pub copy: ObjectName,
+    /// The keys that get a new value.
+    pub keys: BTreeSet<DataKey>,
+    /// How long each is.
+    pub length: ValueLength,
+    /// The plan, left in an annotation of the copy.
+    pub plan: PlanId,
+}
+
+/// Puts the values of a number into the Secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Promote {
+    /// The Secret.
+    pub live: Live,
+    /// The number that its values had.
+    pub from: VersionNumber,
+    /// The number of the values that are put in.
+    pub to: VersionNumber,
+    /// The name of the copy that holds them.
+    pub copy: ObjectName,
+    /// Which copy of that name.
+    pub origin: Origin,
+    /// The keys that are written.
+    pub keys: BTreeSet<DataKey>,
+    /// The plan, left in an annotation.
+    pub plan: PlanId,
+    /// Whether it has annotations already.
+    pub annotated: bool,
+}
+
+/// Which copy is meant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Origin {
+    /// The one that this plan itself staged.
+    Staged,
+    /// One that was there when the plan was made.
+    Kept {
+        /// Its uid.
+        uid: Uid,
+    },
+}
+
+impl Keep {
+    /// The copy: immutable, with `data` as it was read a moment ago.
+    pub(super) fn body(&self, data: &Values) -> Value {
+        copy(&self.live.id, &self.copy, self.version, &self.plan, data)
+    }
+}
+
+impl Stage {
+    /// The copy: immutable, with `data` as it was read a moment ago and new values in it.
+    pub(super) fn body(&self, data: &Values) -> Value {
+        copy(&self.live.id, &self.copy, self.version, &self.plan, data)
+    }
+}
+
+fn copy(of: &OwnerRef, name: &ObjectName, version: VersionNumber, plan: &PlanId, data: &Values) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "type": data.type_name(), "immutable": true,
+        "metadata": {
+            "name": name, "namespace": of.namespace,
+            "annotations": {
+                COPY_OF: of.uid, VERSION: i64::from(version).to_string(), PLAN_MARK: plan.as_str(),
+            },
+        },
+        "data": data.json(),
+    })
+}
+
+impl Promote {
+    /// The JSON Patch: tests of the uid and of the resource version first, so that no write of anybody else's since the
+    /// plan is lost.
+    pub(super) fn operations(&self, data: &Values) -> Value {
+        let mut operations = vec![
+            json!({"op": "test", "path": "/metadata/uid", "value": self.live.id.uid}),
+            json!({"op": "test", "path": "/metadata/resourceVersion", "value": self.live.resource_version}),
+        ];
+        // The grammar of a key has neither `~` nor `/`.
+        let value =
+            |key: &DataKey| json!({"op": "replace", "path": format!("/data/{key}"), "value": data.get(key)});
+        operations.extend(self.keys.iter().map(value));
+        operations.extend(self.annotations());
+        Value::Array(operations)
+    }
+
+    fn annotations(&self) -> Vec<Value> {
+        const MAP: &str = "/metadata/annotations";
+        let (mark, version) = (self.plan.as_str(), i64::from(self.to).to_string());
+        if self.annotated {
+            let set = |key: &str, value: &str| json!({"op": "add", "path": format!("{MAP}/{}", key.replace('/', "~1")), "value": value});
+            vec![set(PLAN_MARK, mark), set(VERSION, &version)]
+        } else {
+            vec![
+                json!({"op": "test", "path": MAP, "value": null}),
+                json!({"op": "add", "path": MAP, "value": {PLAN_MARK: mark, VERSION: version}}),
+            ]
+        }
+    }
+}
+
+impl SecretAct {
+    /// The Secret that is rotated.
+    pub fn live(&self) -> &Live {
+        match self {
+            Self::Keep(it) => &it.live,
+            Self::Stage(it) => &it.live,
+            Self::Promote(it) => &it.live,
+        }
+    }
+
+    /// One line for a person.
+    pub fn describe(&self) -> String {
+        let secret = &self.live().id;
+        match self {
+            Self::Keep(it) => format!("keep what {secret} holds as {}", it.copy),
+            Self::Stage(it) => {
+                format!("make new values for {} of {secret}, as {}", named(&it.keys), it.copy)
+            }
+            Self::Promote(it) => format!("put the values of {} into {secret}", it.copy),
+        }
+    }
+
+    /// How long the act may be deferred, in seconds: only an overloaded API server defers it.
+    pub fn patience_seconds(&self) -> u64 {
+        60
+    }
+
+    /// What must be *equal* at apply.
+    pub fn canonical(&self) -> Value {
+        let live = self.live();
+        let (secret, uid, resource_version) = (live.id.to_string(), &live.id.uid, &live.resource_version);
+        match self {
+            Self::Keep(it) => json!({
+                "keep": secret, "uid": uid, "resource_version": resource_version, "version": it.version,
+            }),
+            Self::Stage(it) => json!({
+                "stage": secret, "uid": uid, "resource_version": resource_version, "version": it.version,
+                "keys": it.keys, "length": it.length,
+            }),
+            Self::Promote(it) => json!({
+                "promote": secret, "uid": uid, "resource_version": resource_version, "from": it.from, "to": it.to,
+                "keys": it.keys, "origin": it.origin,
+            }),
+        }
+    }
+
+    /// The namespace it touches.
+    pub fn namespace(&self) -> &Namespace {
+        &self.live().id.namespace
+    }
+}
+
+/// `password`, or `password and salt`.
+pub(super) fn named(keys: &BTreeSet<DataKey>) -> String {
+    let mut names: Vec<&str> = keys.iter().map(DataKey::as_str).collect();
+    match names.pop() {
+        None => "no key".to_owned(),
+        Some(only) if names.is_empty() => only.to_owned(),
+        Some(last) => format!("{} and {last}", names.join(", ")),
+    }
+}

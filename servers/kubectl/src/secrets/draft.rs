@@ -1,0 +1,257 @@
+//! `rotate_secret` and `restore_secret`: values kept under numbers, one of them put in, and the consumers restarted.
+
+use std::collections::BTreeSet;
+
+use runcord_model::Refusal;
+use runcord_runtime::target::{Draft, Fixed};
+
+use super::acts::{Keep, Live, Origin, Promote, SecretAct, Stage, named};
+use super::fields::{RestoreSecret, RotateSecret, SecretAction};
+use super::seen::{Content, Copy, Secret, SecretKeeper};
+use crate::KubectlActions;
+use crate::act::Act;
+use crate::actions::WorkloadRef;
+use crate::consumers::Consumer;
+use crate::draft::node::nothing;
+use crate::draft::rollout::Found;
+use crate::names::{DataKey, Namespace, ObjectName};
+use crate::numbers::{Batch, Span, VersionNumber};
+use crate::probe::kind_of;
+use crate::refuse::precondition;
+use crate::seen::Seen;
+
+/// Drafts one action.
+///
+/// # Errors
+/// `precondition_failed` when the Secret, or somebody who uses it, is not in a state in which the action makes sense.
+pub(crate) fn draft(
+    action: &SecretAction,
+    seen: &Seen,
+    fixed: &Fixed,
+) -> Result<Draft<KubectlActions>, Refusal> {
+    match action {
+        SecretAction::Rotate(it) => rotate(it, seen, fixed),
+        SecretAction::Restore(it) => restore(it, seen, fixed),
+    }
+}
+
+fn rotate(it: &RotateSecret, seen: &Seen, fixed: &Fixed) -> Result<Draft<KubectlActions>, Refusal> {
+    let secret = changeable(&it.namespace, &it.name, seen)?;
+    let keys: BTreeSet<DataKey> = it.keys.iter().cloned().collect();
+    if let Some(missing) = keys.iter().find(|key| !secret.keys.contains(key)) {
+        return Err(precondition(
+            format!("{} has no key {missing}; it has {}", secret.id, named(&secret.keys)),
+            "Name keys that it has, and plan again.",
+        ));
+    }
+    let next = if secret.is_kept() { secret.free } else { secret.free.next() };
+    let mut acts = Vec::new();
+    acts.extend(keep(secret, fixed)?);
+    let copy = copy_name(secret, next)?;
+    acts.push(Act::Secret(SecretAct::Stage(Stage {
+        live: live(secret),
+        version: next,
+        copy: copy.clone(),
+        keys: keys.clone(),
+        length: it.length,
+        plan: fixed.plan.clone(),
+    })));
+    let what = format!("a new value for {}", named(&keys));
+    let promote = promote(secret, next, copy, Origin::Staged, keys, fixed);
+    acts.push(Act::Secret(SecretAct::Promote(promote)));
+    put_in(secret, acts, &what, next, Restarts { batch: it.batch, timeout: it.timeout }, seen, fixed)
+}
+
+fn restore(it: &RestoreSecret, seen: &Seen, fixed: &Fixed) -> Result<Draft<KubectlActions>, Refusal> {
+    let secret = changeable(&it.namespace, &it.name, seen)?;
+    let copy_name = copy_name(secret, it.version)?;
+    let Some(copy) = secret.copies.iter().find(|copy| copy.version == it.version && copy.ours) else {
+        return Err(precondition(
+            format!(
+                "{} has no kept values of version {}: there is no {copy_name} of it",
+                secret.id, it.version
+            ),
+            "What nobody has kept cannot be put back; rotate it instead.",
+        ));
+    };
+    if copy.same {
+        return Ok(nothing(
+            seen,
+            format!("{} holds the values of {copy_name} already: nothing to do", secret.id),
+        ));
+    }
+    if copy.keys != secret.keys {
+        return Err(precondition(
+            format!("{copy_name} has other keys than {}: {}", secret.id, named(&copy.keys)),
+            "Have somebody who knows both put the values back by hand.",
+        ));
+    }
+    let origin = Origin::Kept { uid: copy.uid.clone() };
+    let promote = promote(secret, it.version, copy_name, origin, copy.keys.clone(), fixed);
+    let mut acts = Vec::new();
+    acts.extend(keep(secret, fixed)?);
+    acts.push(Act::Secret(SecretAct::Promote(promote)));
+    let restarts = Restarts { batch: it.batch, timeout: it.timeout };
+    put_in(secret, acts, "the values of before", it.version, restarts, seen, fixed)
+}
+
+/// How consumers are restarted.
+#[derive(Clone, Copy)]
+struct Restarts {
+    batch: Batch,
+    timeout: Span,
+}
+
+/// The acts that put values in, then the restarts; and what is there afterwards.
+fn put_in(
+    secret: &Secret,
+    mut acts: Vec<Act>,
+    what: &str,
+    version: VersionNumber,
+    restarts: Restarts,
+    seen: &Seen,
+    fixed: &Fixed,
+) -> Result<Draft<KubectlActions>, Refusal> {
+    let mut predicted = seen.clone();
+    if let Some(it) = predicted.secrets.secrets.iter_mut().find(|s| s.id.uid == secret.id.uid) {
+        it.version = version;
+        it.mark = Some(fixed.plan.to_string());
+        it.annotated = true;
+    }
+    let mut restarted = Vec::new();
+    for consumer in &secret.consumers {
+        restarted.extend(restartable(consumer, secret, seen)?);
+    }
+    let names: Vec<String> = restarted.iter().map(ToString::to_string).collect();
+    let batch = restarts.batch.get() as usize;
+    for together in restarted.chunks(batch.max(1)) {
+        let mut waits = Vec::new();
+        for workload in together {
+            let found = Found::find(workload, seen)?;
+            let restart = found.restart(restarts.timeout, fixed, &mut predicted);
+            acts.push(restart.patch);
+            waits.push(restart.wait);
+        }
+        acts.extend(waits);
+    }
+    let restarts = match names.as_slice() {
+        [] => "nothing is there to be restarted".to_owned(),
+        [only] => format!("then restart {only}"),
+        all => format!("then restart {} workloads, {batch} at a time: {}", all.len(), all.join(", ")),
+    };
+    let summary = format!("put {what} into {} as version {version}; {restarts}", secret.id);
+    Ok(Draft { acts, predicted, summary })
+}
+
+/// The Secret, if its values are ours to choose.
+fn changeable<'a>(namespace: &Namespace, name: &ObjectName, seen: &'a Seen) -> Result<&'a Secret, Refusal> {
+    let secret = seen.secrets.secret(namespace, name).ok_or_else(|| {
+        precondition(
+            format!("there is no Secret {namespace}/{name}"),
+            "Look up its namespace and name and plan again.",
+        )
+    })?;
+    let id = &secret.id;
+    if secret.deleting {
+        return Err(precondition(
+            format!("{id} is being deleted"),
+            "Wait until it is made anew, then plan again.",
+        ));
+    }
+    if secret.immutable {
+        return Err(precondition(
+            format!("{id} is immutable: its values can never change"),
+            "Make a new Secret with another name and have its consumers name that one.",
+        ));
+    }
+    match &secret.content {
+        Content::Free => {}
+        Content::Given { of } => {
+            let of = of.as_deref().unwrap_or("another type");
+            return Err(precondition(
+                format!("{id} is of type {of}: its values cannot be made up"),
+                "Rotate it where its values come from.",
+            ));
+        }
+    }
+    match secret.keepers.iter().next() {
+        None => Ok(secret),
+        Some(SecretKeeper::Owner { kind, name }) => Err(precondition(
+            format!("{id} belongs to {kind} {name}, which would put its own values back"),
+            "Rotate it through its owner.",
+        )),
+        Some(SecretKeeper::Tool { name }) => Err(precondition(
+            format!("{id} is kept by {name}, which would put its own values back"),
+            "Rotate it where that tool takes the values from.",
+        )),
+    }
+}
+
+/// The workload that must be restarted so that this consumer has the new value; none where nothing runs on the old one.
+///
+/// A consumer that would keep the old value, and that nothing restarts, stands in the way of the whole plan.
+fn restartable(consumer: &Consumer, secret: &Secret, seen: &Seen) -> Result<Option<WorkloadRef>, Refusal> {
+    let who = &consumer.who;
+    if let Some(kind) = kind_of(who) {
+        let named = WorkloadRef { kind, namespace: who.namespace.clone(), name: who.name.clone() };
+        let found = Found::find(&named, seen)?;
+        if consumer.pods == 0 && found.counts.replicas == 0 {
+            return Ok(None);
+        }
+        found.can_restart()?;
+        return Ok(Some(named));
+    }
+    // Jobs run to their end and their next run reads the new value; everything else would run on with the old one.
+    let ends = matches!(who.kind.as_str(), "Job" | "CronJob");
+    if ends || consumer.pods == 0 {
+        return Ok(None);
+    }
+    Err(precondition(
+        format!("{who} uses {} and would keep the old value: there is no workload to restart", secret.id),
+        "Have its owner take it out of use or restart it by hand right after, or put it under a Deployment; then plan again.",
+    ))
+}
+
+/// Keeps what the Secret holds now, where nobody has yet: nothing is overwritten that could not be put back.
+fn keep(secret: &Secret, fixed: &Fixed) -> Result<Option<Act>, Refusal> {
+    if secret.is_kept() {
+        return Ok(None);
+    }
+    let version = secret.kept_as();
+    let copy = copy_name(secret, version)?;
+    let keep = Keep { live: live(secret), version, copy, plan: fixed.plan.clone() };
+    Ok(Some(Act::Secret(SecretAct::Keep(keep))))
+}
+
+fn live(secret: &Secret) -> Live {
+    Live { id: secret.id.clone(), resource_version: secret.resource_version.clone() }
+}
+
+fn promote(
+    secret: &Secret,
+    to: VersionNumber,
+    copy: ObjectName,
+    origin: Origin,
+    keys: BTreeSet<DataKey>,
+    fixed: &Fixed,
+) -> Promote {
+    Promote {
+        live: live(secret),
+        from: secret.kept_as(),
+        to,
+        copy,
+        origin,
+        keys,
+        plan: fixed.plan.clone(),
+        annotated: secret.annotated,
+    }
+}
+
+fn copy_name(secret: &Secret, version: VersionNumber) -> Result<ObjectName, Refusal> {
+    Copy::name(&secret.id.name, version).ok_or_else(|| {
+        precondition(
+            format!("the name of {} leaves no room for a number behind it", secret.id),
+            "Its values cannot be kept beside it; rotate it by hand.",
+        )
+    })
+}

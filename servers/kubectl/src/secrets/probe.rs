@@ -1,0 +1,204 @@
+//! Looking at Secrets. Values are read here, compared with one another, and dropped.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::fields::SecretAction;
+use super::seen::{COPY_OF, Content, Copy, Secret, SecretKeeper, SecretsFocus, SecretsSeen, VERSION};
+use super::values::Values;
+use crate::consumers::{Source, SourceKind, find};
+use crate::convert::{Malformed, PLAN_MARK};
+use crate::names::{Namespace, ObjectName};
+use crate::numbers::VersionNumber;
+use crate::probe::ProbeError;
+use crate::raw;
+use crate::reader::Reader;
+use crate::seen::OwnerRef;
+
+const WHAT: &str = "secrets";
+/// So many copies in a row are looked at.
+const MOST_COPIES: usize = 50;
+/// Tools that write Secrets again and again, by the beginnings of the annotations and labels that they leave.
+const TOOLS: [(&str, &str); 6] = [
+    ("cert-manager.io/", "cert-manager"),
+    ("reconcile.external-secrets.io/", "External Secrets"),
+    ("sealedsecrets.bitnami.com/", "Sealed Secrets"),
+    ("secrets.hashicorp.com/", "Vault Secrets Operator"),
+    ("argocd.argoproj.io/tracking-id", "Argo CD"),
+    ("kustomize.toolkit.fluxcd.io/", "Flux"),
+];
+
+/// Adds what an action names.
+pub(crate) fn focus(action: &SecretAction, focus: &mut SecretsFocus) {
+    let named = (action.namespace().clone(), action.name().clone());
+    if let SecretAction::Restore(it) = action {
+        focus.versions.insert((it.namespace.clone(), it.name.clone(), it.version));
+    }
+    if !focus.secrets.contains(&named) {
+        focus.secrets.push(named);
+    }
+}
+
+/// Looks at the Secrets named.
+pub(crate) async fn look(reader: &Reader, focus: &SecretsFocus) -> Result<SecretsSeen, ProbeError> {
+    let mut seen = SecretsSeen::default();
+    for (namespace, name) in &focus.secrets {
+        let of_it = focus.versions.iter().filter(|(ns, named, _)| ns == namespace && named == name);
+        let wanted: BTreeSet<VersionNumber> = of_it.map(|(_, _, version)| *version).collect();
+        seen.secrets.extend(secret(reader, namespace, name, &wanted).await?);
+    }
+    Ok(seen)
+}
+
+async fn secret(
+    reader: &Reader,
+    namespace: &Namespace,
+    name: &ObjectName,
+    wanted: &BTreeSet<VersionNumber>,
+) -> Result<Option<Secret>, ProbeError> {
+    let Some(object) = get(reader, namespace, name).await? else { return Ok(None) };
+    let values = Values::of(&object).ok_or(malformed("data"))?;
+    let mut secret = describe(&object, &values)?;
+    copies(reader, &mut secret, &values, wanted).await?;
+    let source = Source { kind: SourceKind::Secret, namespace: namespace.clone(), name: name.clone() };
+    secret.consumers = find(reader, &source).await?;
+    Ok(Some(secret))
+}
+
+/// A Secret as the API server writes it; nothing when it is not there.
+pub(super) async fn get(
+    reader: &Reader,
+    namespace: &Namespace,
+    name: &ObjectName,
+) -> Result<Option<Value>, ProbeError> {
+    Ok(raw::get(reader, &path(namespace, name), WHAT).await?)
+}
+
+pub(super) fn path(namespace: &Namespace, name: &ObjectName) -> String {
+    format!("/api/v1/namespaces/{namespace}/secrets/{name}")
+}
+
+/// The copies from the Secret's own number on, up to the first two numbers in a row that nothing stands in the way of.
+/// Those that are wanted besides are looked at wherever they are.
+async fn copies(
+    reader: &Reader,
+    secret: &mut Secret,
+    live: &Values,
+    wanted: &BTreeSet<VersionNumber>,
+) -> Result<(), ProbeError> {
+    for number in wanted.iter().filter(|number| **number < secret.version) {
+        let Some(name) = Copy::name(&secret.id.name, *number) else { continue };
+        if let Some(object) = get(reader, &secret.id.namespace, &name).await? {
+            secret.copies.push(copy(&object, *number, secret, live)?);
+        }
+    }
+    let (mut number, mut free) = (secret.version, None);
+    for _ in 0..MOST_COPIES {
+        let Some(name) = Copy::name(&secret.id.name, number) else { break };
+        match (get(reader, &secret.id.namespace, &name).await?, free) {
+            (None, None) => free = Some(number),
+            (None, Some(free)) => {
+                secret.free = free;
+                return Ok(());
+            }
+            (Some(object), _) => {
+                free = None;
+                secret.copies.push(copy(&object, number, secret, live)?);
+            }
+        }
+        number = number.next();
+    }
+    // Nothing is overwritten by this: a number that is taken is refused when its copy is made.
+    secret.free = number;
+    Ok(())
+}
+
+fn copy(object: &Value, version: VersionNumber, of: &Secret, live: &Values) -> Result<Copy, Malformed> {
+    let values = Values::of(object).ok_or(malformed("data"))?;
+    let ours = annotation(object, COPY_OF) == Some(of.id.uid.as_str()) && flag(object, "/immutable");
+    Ok(Copy {
+        version,
+        uid: parsed(object, "/metadata/uid", "uid")?,
+        ours,
+        same: values.same(live),
+        keys: values.keys(),
+        mark: annotation(object, PLAN_MARK).map(str::to_owned),
+    })
+}
+
+/// All but copies and consumers.
+fn describe(object: &Value, values: &Values) -> Result<Secret, Malformed> {
+    let id = OwnerRef {
+        kind: "Secret".parse().map_err(|_| malformed("kind"))?,
+        namespace: parsed(object, "/metadata/namespace", "namespace")?,
+        name: parsed(object, "/metadata/name", "name")?,
+        uid: parsed(object, "/metadata/uid", "uid")?,
+    };
+    let number = annotation(object, VERSION).and_then(|text| text.parse::<i64>().ok());
+    let version = number.and_then(|n| VersionNumber::try_from(n).ok()).unwrap_or(VersionNumber::FIRST);
+    Ok(Secret {
+        id,
+        resource_version: parsed(object, "/metadata/resourceVersion", "resourceVersion")?,
+        content: content(values.type_name()),
+        keys: values.keys(),
+        immutable: flag(object, "/immutable"),
+        deleting: object.pointer("/metadata/deletionTimestamp").is_some(),
+        keepers: keepers(object)?,
+        version,
+        copies: Vec::new(),
+        free: version,
+        mark: annotation(object, PLAN_MARK).map(str::to_owned),
+        annotated: object.pointer("/metadata/annotations").is_some(),
+        consumers: Vec::new(),
+    })
+}
+
+/// <https://kubernetes.io/docs/concepts/configuration/secret/#secret-types>: of the built-in types only basic
+/// authentication leaves its values to choose.
+fn content(type_name: &str) -> Content {
+    match type_name {
+        "Opaque" | "kubernetes.io/basic-auth" => Content::Free,
+        other => Content::Given { of: shown(other) },
+    }
+}
+
+fn keepers(object: &Value) -> Result<BTreeSet<SecretKeeper>, Malformed> {
+    let mut keepers = BTreeSet::new();
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    for owner in owners.into_iter().flatten() {
+        let kind = parsed(owner, "/kind", "owner")?;
+        keepers.insert(SecretKeeper::Owner { kind, name: parsed(owner, "/name", "owner")? });
+    }
+    for map in ["/metadata/annotations", "/metadata/labels"] {
+        let keys = object.pointer(map).and_then(Value::as_object).into_iter().flatten().map(|(key, _)| key);
+        for key in keys {
+            let tool = TOOLS.iter().find(|(begins, _)| key.starts_with(begins));
+            keepers.extend(tool.map(|(_, name)| SecretKeeper::Tool { name: (*name).to_owned() }));
+        }
+    }
+    Ok(keepers)
+}
+
+fn annotation<'a>(object: &'a Value, key: &str) -> Option<&'a str> {
+    object.pointer("/metadata/annotations")?.get(key)?.as_str()
+}
+
+fn flag(object: &Value, pointer: &str) -> bool {
+    object.pointer(pointer).and_then(Value::as_bool) == Some(true)
+}
+
+fn parsed<T: std::str::FromStr>(object: &Value, pointer: &str, field: &'static str) -> Result<T, Malformed> {
+    object.pointer(pointer).and_then(Value::as_str).and_then(|text| text.parse().ok()).ok_or(malformed(field))
+}
+
+fn malformed(field: &'static str) -> Malformed {
+    Malformed { what: "Secret", field }
+}
+
+/// A qualified name may be shown.
+fn shown(text: &str) -> Option<String> {
+    let valid = (1..=316).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b));
+    valid.then(|| text.to_owned())
+}
