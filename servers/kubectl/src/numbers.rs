@@ -83,6 +83,12 @@ impl VersionNumber {
     /// The first.
     pub const FIRST: Self = Self(1);
 
+    /// The one before it; the first one stays.
+    #[must_use]
+    pub fn previous(self) -> Self {
+        Self((self.0 - 1).max(1))
+    }
+
     /// The one after it; the last one stays.
     #[must_use]
     pub fn next(self) -> Self {

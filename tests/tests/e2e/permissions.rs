@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result, ensure};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Node, Pod};
+use k8s_openapi::api::core::v1::{Node, Pod, Secret};
 use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
 use runcord_tests::bed::{Approver, Bed};
 use runcord_tests::cluster::{Cluster, wait_for};
@@ -15,6 +15,7 @@ use runcord_tests::session::{Era, Session};
 use runcord_tests::{ControlPlane, objects};
 use serde_json::{Value, json};
 
+use crate::secrets::{by_env, db, of_db};
 use crate::story::{
     SOON, apply, budget, busiest_node, drain_of, ended, node_of, of_web, pods, verified, web, with,
 };
@@ -104,11 +105,18 @@ fn by_policy<T>(result: &kube::Result<T>) -> bool {
 /// Workloads of every kind that a drain may meet, on the bed's nodes.
 async fn neighbours(bed: &Bed) -> Result<()> {
     let namespace = bed.name.as_str();
-    bed.cluster.apply(namespace, objects::stateful_set("store", 3)).await?;
-    bed.cluster.apply(namespace, objects::daemon_set("agent", namespace)).await?;
+    // These use the Secret that is rotated.
+    bed.cluster.apply(namespace, by_env(objects::stateful_set("store", 3))).await?;
+    bed.cluster.apply(namespace, by_env(objects::daemon_set("agent", namespace))).await?;
+    bed.cluster.apply(namespace, by_env(objects::deployment("web", 4))).await?;
+    bed.cluster.rolled_out(namespace, "deployments", "web", SOON).await?;
+    // And these a ConfigMap: nobody could restart them.
+    let settings = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "settings"}});
+    bed.cluster.apply(namespace, settings).await?;
     let template = |name: &str, policy: &str| {
         json!({"metadata": {"labels": {"app": name}}, "spec": {"restartPolicy": policy,
-            "terminationGracePeriodSeconds": 1, "containers": [{"name": "main", "image": "played"}]}})
+            "terminationGracePeriodSeconds": 1, "containers": [{"name": "main", "image": "played",
+                "envFrom": [{"configMapRef": {"name": "settings"}}]}]}})
     };
     let old = json!({"apiVersion": "v1", "kind": "ReplicationController", "metadata": {"name": "old"},
         "spec": {"replicas": 1, "selector": {"app": "old"}, "template": template("old", "Always")}});
@@ -178,6 +186,9 @@ async fn carried_out_and_back(bed: &Bed, account: &Account, tool: &str, args: Va
     let run = carried_out(bed, account, tool, args).await?;
     let session = account.session(bed).await?;
     let undo = session.call("undo_plan", json!({"run_id": run})).await?.done()?;
+    if undo.str("/decision/outcome")? == "needs_approval" {
+        bed.approve(undo.str("/plan_id")?, Approver::Ana)?;
+    }
     verified(&session, &undo).await?;
     Ok(())
 }
@@ -186,6 +197,7 @@ async fn carried_out_and_back(bed: &Bed, account: &Account, tool: &str, args: Va
 #[tokio::test]
 async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Result<()> {
     let bed = Bed::new("least", 4).await?;
+    db(&bed).await?;
     web(&bed, 4).await?;
     neighbours(&bed).await?;
     budget(&bed, 2, 2).await?;
@@ -209,6 +221,11 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
     let first = format!("{}-n1", bed.name);
     session.call("node_status", json!({"node": first})).await?.done()?;
 
+    for (kind, name) in [("Secret", "db"), ("ConfigMap", "settings")] {
+        let args = json!({"kind": kind, "namespace": bed.name.as_str(), "name": name});
+        session.call("find_consumers", args).await?.done()?;
+    }
+
     // Changing, and back.
     let why = |args: Value| with(args, json!({"reason": "an end-to-end test"}));
     carried_out_and_back(&bed, &account, "plan_restart_workload", of("Deployment", "web")).await?;
@@ -218,6 +235,7 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
     for (kind, name) in [("Deployment", "web"), ("StatefulSet", "store"), ("DaemonSet", "agent")] {
         carried_out(&bed, &account, "plan_rollback_rollout", of(kind, name)).await?;
     }
+    carried_out_and_back(&bed, &account, "plan_rotate_secret", of_db(&bed)).await?;
     let nightly = json!({"namespace": bed.name.as_str(), "name": "nightly"});
     carried_out_and_back(&bed, &account, "plan_suspend_cronjob", why(nightly)).await?;
     let clean = json!({"namespace": bed.name.as_str(), "timeout": "1m"});
@@ -264,6 +282,7 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
 async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()> {
     let bed = Bed::new("stolen", 1).await?;
     web(&bed, 2).await?;
+    db(&bed).await?;
     old_job(&bed, "done").await?;
     // Were it among them, a template would be a field like any other: see the next test.
     let runbooks = library_without(&bed, "rollback_rollout.yaml")?;
@@ -291,6 +310,10 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     let mark = format!("pln_{}", "a".repeat(26));
     let marked = |spec: Value| {
         Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}, "spec": spec}))
+    };
+    let marked_top = |mut patch: Value| {
+        merge(&mut patch, &json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}}));
+        Patch::Merge(patch)
     };
     for (what, patch) in [
         ("an unmarked scale", Patch::Merge(json!({"spec": {"replicas": 3}}))),
@@ -349,6 +372,27 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     let waits = jobs.get("waits").await?.metadata.uid.context("no uid")?;
     let result = jobs.delete("waits", &DeleteParams::foreground().preconditions(by_uid(&waits))).await;
     assert!(by_policy(&result), "a Job that is not finished: {result:?}");
+    let secrets = thief.api::<Secret>(bed.name.as_str());
+    for (what, patch) in [
+        ("an unmarked value", Patch::Merge(json!({"stringData": {"password": "x"}}))),
+        ("a new key", marked_top(json!({"stringData": {"more": "x"}}))),
+        ("a key that goes", marked_top(json!({"data": {"salt": null}}))),
+        ("a label of a Secret", marked_top(json!({"metadata": {"labels": {"x": "y"}}}))),
+    ] {
+        let result = secrets.patch("db", &plain, &patch).await;
+        assert!(by_policy(&result), "{what}: {result:?}");
+    }
+    let uid = secrets.get("db").await?.metadata.uid.context("no uid")?;
+    for (what, change) in [
+        ("a token of a service account", json!({"type": "kubernetes.io/service-account-token"})),
+        ("a Secret that may change", json!({"immutable": false})),
+        ("a name that is no copy's", json!({"metadata": {"name": "mine"}})),
+        ("a copy of nothing", json!({"metadata": {"annotations": {"runcord.dev/copy-of": null}}})),
+        ("a copy without a plan", json!({"metadata": {"annotations": {"runcord.dev/plan": null}}})),
+    ] {
+        let result = secrets.create(&PostParams::default(), &kept_copy(&uid, &mark, change)?).await;
+        assert!(by_policy(&result), "{what}: {result:?}");
+    }
     let pod = pods(&bed).await?.remove(0);
     for (what, options) in [
         ("an eviction without a uid", json!({})),
@@ -360,6 +404,8 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
 
     // What a runbook does passes, so that the above was refused for what it was.
     deployments.patch("web", &plain, &marked(json!({"replicas": 3}))).await?;
+    secrets.patch("db", &plain, &marked_top(json!({"stringData": {"password": "x"}}))).await?;
+    secrets.create(&PostParams::default(), &kept_copy(&uid, &mark, json!({}))?).await?;
     evict(&thief, &pod, json!({"preconditions": {"uid": pod.metadata.uid}})).await?;
     let out =
         json!([{"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}]);
@@ -369,6 +415,32 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     // And nobody else is held by it.
     bed.cluster.api::<Deployment>(bed.name.as_str()).patch("web", &plain, &image()).await?;
     Ok(())
+}
+
+/// The copy that a rotation keeps, with a change; null takes a field away.
+fn kept_copy(uid: &str, mark: &str, change: Value) -> Result<Secret> {
+    let mut copy = json!({
+        "metadata": {"name": "db-v9", "annotations": {"runcord.dev/copy-of": uid, "runcord.dev/plan": mark}},
+        "immutable": true, "type": "Opaque", "stringData": {"password": "x"},
+    });
+    merge(&mut copy, &change);
+    Ok(serde_json::from_value(copy)?)
+}
+
+/// RFC 7386.
+fn merge(value: &mut Value, change: &Value) {
+    match (value, change) {
+        (Value::Object(fields), Value::Object(changes)) => {
+            for (key, change) in changes {
+                if change.is_null() {
+                    fields.remove(key);
+                } else {
+                    merge(fields.entry(key.clone()).or_insert(Value::Null), change);
+                }
+            }
+        }
+        (value, change) => *value = change.clone(),
+    }
 }
 
 fn by_uid(uid: &str) -> kube::api::Preconditions {

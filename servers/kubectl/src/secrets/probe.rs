@@ -80,14 +80,16 @@ pub(super) fn path(namespace: &Namespace, name: &ObjectName) -> String {
 }
 
 /// The copies from the Secret's own number on, up to the first two numbers in a row that nothing stands in the way of.
-/// Those that are wanted besides are looked at wherever they are.
+/// Besides them those that are wanted, wherever they are.
 async fn copies(
     reader: &Reader,
     secret: &mut Secret,
     live: &Values,
     wanted: &BTreeSet<VersionNumber>,
 ) -> Result<(), ProbeError> {
-    for number in wanted.iter().filter(|number| **number < secret.version) {
+    // The one before is what a rotation that just ended has kept.
+    let earlier: BTreeSet<_> = wanted.iter().copied().chain([secret.version.previous()]).collect();
+    for number in earlier.iter().filter(|number| **number < secret.version) {
         let Some(name) = Copy::name(&secret.id.name, *number) else { continue };
         if let Some(object) = get(reader, &secret.id.namespace, &name).await? {
             secret.copies.push(copy(&object, *number, secret, live)?);
