@@ -15,7 +15,7 @@ use runcord_tests::session::{Era, Session};
 use runcord_tests::{ControlPlane, objects};
 use serde_json::{Value, json};
 
-use crate::secrets::{by_env, db, of_db};
+use crate::secrets::{self, by_env, db};
 use crate::story::{
     SOON, apply, budget, busiest_node, drain_of, ended, node_of, of_web, pods, verified, web, with,
 };
@@ -235,7 +235,7 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
     for (kind, name) in [("Deployment", "web"), ("StatefulSet", "store"), ("DaemonSet", "agent")] {
         carried_out(&bed, &account, "plan_rollback_rollout", of(kind, name)).await?;
     }
-    carried_out_and_back(&bed, &account, "plan_rotate_secret", of_db(&bed)).await?;
+    carried_out_and_back(&bed, &account, "plan_rotate_secret", secrets::of_db(&bed)).await?;
     let nightly = json!({"namespace": bed.name.as_str(), "name": "nightly"});
     carried_out_and_back(&bed, &account, "plan_suspend_cronjob", why(nightly)).await?;
     let clean = json!({"namespace": bed.name.as_str(), "timeout": "1m"});
@@ -372,25 +372,27 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     let waits = jobs.get("waits").await?.metadata.uid.context("no uid")?;
     let result = jobs.delete("waits", &DeleteParams::foreground().preconditions(by_uid(&waits))).await;
     assert!(by_policy(&result), "a Job that is not finished: {result:?}");
-    let secrets = thief.api::<Secret>(bed.name.as_str());
+    let kept = thief.api::<Secret>(bed.name.as_str());
     for (what, patch) in [
         ("an unmarked value", Patch::Merge(json!({"stringData": {"password": "x"}}))),
         ("a new key", marked_top(json!({"stringData": {"more": "x"}}))),
         ("a key that goes", marked_top(json!({"data": {"salt": null}}))),
         ("a label of a Secret", marked_top(json!({"metadata": {"labels": {"x": "y"}}}))),
     ] {
-        let result = secrets.patch("db", &plain, &patch).await;
+        let result = kept.patch("db", &plain, &patch).await;
         assert!(by_policy(&result), "{what}: {result:?}");
     }
-    let uid = secrets.get("db").await?.metadata.uid.context("no uid")?;
+    let of_db = kept.get("db").await?.metadata.uid.context("no uid")?;
+    let token = json!({"type": "kubernetes.io/service-account-token",
+        "metadata": {"annotations": {"kubernetes.io/service-account.name": "default"}}});
     for (what, change) in [
-        ("a token of a service account", json!({"type": "kubernetes.io/service-account-token"})),
+        ("a token of a service account", token),
         ("a Secret that may change", json!({"immutable": false})),
         ("a name that is no copy's", json!({"metadata": {"name": "mine"}})),
         ("a copy of nothing", json!({"metadata": {"annotations": {"runcord.dev/copy-of": null}}})),
         ("a copy without a plan", json!({"metadata": {"annotations": {"runcord.dev/plan": null}}})),
     ] {
-        let result = secrets.create(&PostParams::default(), &kept_copy(&uid, &mark, change)?).await;
+        let result = kept.create(&PostParams::default(), &kept_copy(&of_db, &mark, change)?).await;
         assert!(by_policy(&result), "{what}: {result:?}");
     }
     let pod = pods(&bed).await?.remove(0);
@@ -404,8 +406,8 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
 
     // What a runbook does passes, so that the above was refused for what it was.
     deployments.patch("web", &plain, &marked(json!({"replicas": 3}))).await?;
-    secrets.patch("db", &plain, &marked_top(json!({"stringData": {"password": "x"}}))).await?;
-    secrets.create(&PostParams::default(), &kept_copy(&uid, &mark, json!({}))?).await?;
+    kept.patch("db", &plain, &marked_top(json!({"stringData": {"password": "x"}}))).await?;
+    kept.create(&PostParams::default(), &kept_copy(&of_db, &mark, json!({}))?).await?;
     evict(&thief, &pod, json!({"preconditions": {"uid": pod.metadata.uid}})).await?;
     let out =
         json!([{"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}]);

@@ -9,11 +9,12 @@ use k8s_openapi::api::core::v1::{Pod, Secret};
 use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use runcord_tests::bed::{Approver, Bed};
 use runcord_tests::cluster::{is_ready, wait_for};
+use runcord_tests::control_plane::AuditEvent;
 use runcord_tests::session::{Answer, Era, Session};
 use runcord_tests::{ControlPlane, objects};
 use serde_json::{Value, json};
 
-use crate::story::{SOON, apply, deploy, verified, with};
+use crate::story::{SOON, apply, deploy, ended, kill, verified, with, worker_of};
 
 /// What the Secret holds before it is rotated. Nothing else in a test has this text.
 const OLD: &str = "old-value-hunted-through-everything";
@@ -183,7 +184,7 @@ async fn a_dry_run_of_a_rotation_is_sent_no_value_and_writes_nothing() -> Result
     let writes = plane.writes_since(mark, bed.name.as_str()).await?;
     let of_secrets = writes.iter().filter(|w| w.object_ref.as_ref().is_some_and(|o| o.resource == "secrets"));
     assert_eq!(of_secrets.count(), 3, "two copies and a change were asked about: {writes:#?}");
-    assert!(writes.iter().all(runcord_tests::control_plane::AuditEvent::is_dry_run), "{writes:#?}");
+    assert!(writes.iter().all(AuditEvent::is_dry_run), "{writes:#?}");
     Ok(())
 }
 
@@ -306,5 +307,37 @@ async fn somebody_elses_object_with_the_name_of_a_copy_is_stepped_over() -> Resu
     verified(&session, &plan).await?;
     assert_eq!(value(&bed, "db-v2", "password").await?, OLD);
     assert!(api.get("db-v1").await?.data.is_none(), "and left alone");
+    Ok(())
+}
+
+/// The worker dies again and again while values are kept, made and put in and workloads restarted: each is done once.
+#[tokio::test]
+async fn a_rotation_whose_worker_is_killed_makes_one_new_value_and_restarts_once() -> Result<()> {
+    let bed = Bed::new("rotatekill", 2).await?;
+    db(&bed).await?;
+    let mut slow = by_env(objects::deployment("web", 2));
+    slow["spec"]["template"]["metadata"]["annotations"] = json!({"runcord.dev/slow-ready": "2s"});
+    deploy(&bed, slow).await?;
+    let session = bed.session(Era::Stateless).await?;
+    let plan = session.call("plan_rotate_secret", of_db(&bed)).await?.done()?;
+    approved(&bed, &plan).await?;
+    let plane = ControlPlane::shared()?;
+    let mark = plane.mark()?;
+    let run = apply(&session, &plan).await?.done()?.str("/run_id")?.to_owned();
+    // The first time as soon as there is a worker: it may not have begun, or be between any two of its acts.
+    for pause in [0, 100, 300, 900] {
+        let pid = worker_of(&run).await?;
+        tokio::time::sleep(std::time::Duration::from_millis(pause)).await;
+        let _ = kill(pid);
+    }
+    let end = ended(&session, &run).await?;
+    assert_eq!(end.str("/state")?, "verified", "{:#}", end.content);
+    let new = value(&bed, "db", "password").await?;
+    assert!(new != OLD && value(&bed, "db-v2", "password").await? == new);
+    assert_eq!(value(&bed, "db-v1", "password").await?, OLD);
+    assert!(bed.cluster.api::<Secret>(bed.name.as_str()).get_opt("db-v3").await?.is_none());
+    let writes = plane.writes_since(mark, bed.name.as_str()).await?;
+    let done = |w: &&AuditEvent| !w.is_dry_run() && w.response_status.as_ref().is_some_and(|s| s.code < 300);
+    assert_eq!(writes.iter().filter(done).count(), 4, "two copies, a change, a restart: {writes:#?}");
     Ok(())
 }
