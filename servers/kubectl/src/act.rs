@@ -10,6 +10,7 @@ use crate::names::{Namespace, NodeName, ObjectName, PodName, Uid};
 use crate::numbers::Span;
 use crate::seen::OwnerRef;
 use crate::upkeep::UpkeepAct;
+use crate::volumes::VolumeAct;
 
 /// One mutation, or one wait for the world to follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +26,8 @@ pub enum Act {
     AwaitRollout(AwaitRollout),
     /// An act of upkeep.
     Upkeep(UpkeepAct),
+    /// An act on volumes.
+    Volume(VolumeAct),
 }
 
 /// Changes one field of one object, if the object is still the one that was seen and the field still as it was.
@@ -268,6 +271,7 @@ impl Act {
             },
             Self::AwaitRollout(wait) => format!("wait for the rollout of {}", wait.workload),
             Self::Upkeep(act) => act.describe(),
+            Self::Volume(act) => act.describe(),
         }
     }
 
@@ -280,6 +284,7 @@ impl Act {
             Self::AwaitEvicted(wait) => wait.timeout.seconds(),
             Self::AwaitRollout(wait) => wait.timeout.seconds(),
             Self::Upkeep(act) => act.patience_seconds(),
+            Self::Volume(act) => act.patience_seconds(),
         }
     }
 }

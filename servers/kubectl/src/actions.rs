@@ -12,6 +12,8 @@ use crate::names::{
 use crate::numbers::{Batch, Replicas, Span, Tail};
 use crate::upkeep::UpkeepAction;
 use crate::upkeep::numbers::{Age, JobCount, Revision};
+use crate::volumes::VolumeAction;
+use crate::volumes::size::{GrowthPercent, Size};
 
 /// A typed step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,8 @@ pub enum Action {
     RecentEvents(RecentEvents),
     /// Rolling back, evicting one pod, suspending, cleaning up, letting go of a dead node.
     Upkeep(UpkeepAction),
+    /// Letting a volume grow.
+    Volume(VolumeAction),
 }
 
 /// A kind of workload that has a rollout.
@@ -267,6 +271,7 @@ impl Action {
             "clean_jobs" => fields(with).map(|it| Self::Upkeep(UpkeepAction::CleanJobs(it))),
             "release_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReleaseNode(it))),
             "reclaim_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReclaimNode(it))),
+            "grow_claim" => fields(with).map(|it| Self::Volume(VolumeAction::GrowClaim(it))),
             _ => Err(BadStep { field: "action".to_owned(), rule: "not an action of kubectl".to_owned() }),
         }
     }
@@ -289,6 +294,9 @@ impl Action {
         if let Self::Upkeep(upkeep) = self {
             scopes.namespaces.extend(upkeep.namespace().map(ToString::to_string));
         }
+        if let Self::Volume(volume) = self {
+            scopes.namespaces.insert(volume.namespace().to_string());
+        }
         scopes
     }
 
@@ -304,7 +312,8 @@ impl Action {
             | Self::WorkloadStatus(_)
             | Self::PodLogs(_)
             | Self::RolloutHistory(_)
-            | Self::RecentEvents(_) => None,
+            | Self::RecentEvents(_)
+            | Self::Volume(_) => None,
         }
     }
 
@@ -324,7 +333,8 @@ impl Action {
             | Self::Drain(_)
             | Self::PodLogs(_)
             | Self::NodeStatus(_)
-            | Self::RecentEvents(_) => None,
+            | Self::RecentEvents(_)
+            | Self::Volume(_) => None,
         }
     }
 }
@@ -387,6 +397,10 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
         "at_most" => is::<JobCount>(value, "a whole number from 1 to 100"),
         "cron_job" => is::<ObjectName>(value, SUBDOMAIN),
         "suspend" => is::<bool>(value, "true or false"),
+        "size" => {
+            is::<Size>(value, "a whole number of bytes such as `20Gi`, `500G` or `1.5Ti`, one byte at least")
+        }
+        "at_most_percent" => is::<GrowthPercent>(value, "a whole number from 101 to 1000"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),
         _ => Err("must be of its type".to_owned()),
     }

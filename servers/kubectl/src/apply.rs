@@ -9,6 +9,8 @@ use crate::reader::Reader;
 use crate::requests::{self, Mode, Unwritable};
 use crate::upkeep::apply::Unsent;
 use crate::upkeep::{self, UpkeepAct};
+use crate::volumes;
+use crate::volumes::acts::{Grow, VolumeAct};
 use crate::wire::{Answer, Unanswered, Wire};
 
 /// Sends mutations.
@@ -27,7 +29,8 @@ impl Writer {
             Act::Patch(patch) => self.patch(permit, patch).await,
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
             Act::Upkeep(act) => self.upkeep(permit, reader, act).await,
-            Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {
+            Act::Volume(VolumeAct::Grow(it)) => self.grow(permit, it).await,
+            Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {
                 refused("a wait changes nothing and cannot be applied")
             }
         }
@@ -52,6 +55,14 @@ impl Writer {
             // Somebody else deleted it: it is gone all the same.
             (Ok(answer), UpkeepAct::Delete(_)) if answer.status == StatusCode::NOT_FOUND => Acted::Done,
             (Ok(answer), _) => judge(&act.describe(), answer.status),
+        }
+    }
+
+    async fn grow(&self, permit: Permit, it: &Grow) -> Acted {
+        let attempt = permit.attempt();
+        match self.send(permit, volumes::requests::grow(it, Mode::Real)).await {
+            Ok(answer) => volumes::apply::judge(it, answer.status, attempt),
+            Err(lost) => lost,
         }
     }
 

@@ -12,6 +12,7 @@ use crate::observe::Observation;
 use crate::read::{Events, History, Logs, NodeStatus, Status};
 use crate::upkeep::fields::{CleanJobs, EvictPod, ReclaimNode, ReleaseNode, RollBack, SuspendCronJob};
 use crate::upkeep::view;
+use crate::volumes::fields::GrowClaim;
 
 const NODE: &[&str] = &["node", "nodes"];
 const DRAIN: &[&str] = &["node", "nodes", "pods_on_node", "workloads", "budgets"];
@@ -91,6 +92,11 @@ pub fn catalog() -> Catalog {
                 "Takes a node back into service.",
                 &["node", "nodes", "vitals"],
             ),
+            mutating::<GrowClaim>(
+                "grow_claim",
+                "Asks for a larger volume, and waits until it has grown.",
+                &["claim"],
+            ),
         ],
         observation: schema_of::<Observation>(),
         sample: sample(),
@@ -157,6 +163,7 @@ fn sample() -> Value {
         });
         variables.insert("pods".to_owned(), json!([pod]));
         variables.extend(view::samples().map(|(name, value)| (name.to_owned(), value)));
+        variables.extend(crate::volumes::view::samples().map(|(name, value)| (name.to_owned(), value)));
     }
     sample
 }

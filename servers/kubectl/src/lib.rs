@@ -20,6 +20,7 @@ pub mod read;
 pub mod seen;
 pub mod server;
 pub mod upkeep;
+pub mod volumes;
 
 mod apply;
 mod canonical;

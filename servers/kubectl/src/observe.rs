@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Zone};
 use crate::seen::{Budget, Keeper, Node, Pod, Seen, Workload};
 use crate::upkeep::view::{self, CronJobView, HistoryView, JobView, VitalsView};
+use crate::volumes::view::ClaimView;
 
 /// The observation. A runbook may name the variables that its actions observe.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -33,6 +34,8 @@ pub struct Observation {
     pub finished_jobs: Vec<JobView>,
     /// The signs of life of the node that the runbook names.
     pub vitals: VitalsView,
+    /// The PersistentVolumeClaim that the runbook names.
+    pub claim: ClaimView,
 }
 
 /// A workload with its rollout.
@@ -162,6 +165,7 @@ pub fn observe(seen: &Seen) -> Value {
     });
     put("budgets", json!(budgets.collect::<Vec<_>>()));
     view::observe(seen, &mut variables);
+    crate::volumes::view::observe(seen, &mut variables);
     Value::Object(variables)
 }
 

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::actions::{Kind, WorkloadRef};
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Uid, Zone};
 use crate::upkeep::{UpkeepFocus, UpkeepSeen};
+use crate::volumes::{VolumeFocus, VolumeSeen};
 
 /// What a probe saw.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -37,6 +38,9 @@ pub struct Seen {
     /// Revisions, CronJobs, Jobs and signs of life.
     #[serde(default)]
     pub upkeep: UpkeepSeen,
+    /// Claims, and what decides whether they can grow.
+    #[serde(default)]
+    pub volumes: VolumeSeen,
 }
 
 /// What the actions name.
@@ -51,6 +55,9 @@ pub struct Focus {
     /// What the actions of upkeep name.
     #[serde(default)]
     pub upkeep: UpkeepFocus,
+    /// What the actions on volumes name.
+    #[serde(default)]
+    pub volumes: VolumeFocus,
 }
 
 /// One node.

@@ -11,6 +11,7 @@ pub(crate) fn settle(act: &Act, before: &Seen, now: &Seen) -> Settled {
         Act::Patch(patch) => settle_patch(patch, before, now),
         Act::Evict(evict) => settle_eviction(evict, now),
         Act::Upkeep(act) => crate::upkeep::settle::settle(act, before, now),
+        Act::Volume(act) => crate::volumes::settle::settle(act, before, now),
         // A wait changes nothing: it can be begun again.
         Act::AwaitEvicted(_) | Act::AwaitRollout(_) => Settled::NotDone,
     }

@@ -13,7 +13,7 @@ use runcord_model::action::Use;
 
 use crate::actions::Kind;
 
-pub(crate) use table::TAINTS;
+pub(crate) use table::{STORAGE, TAINTS};
 pub use table::{bounds, permissions};
 
 /// One verb on one resource.

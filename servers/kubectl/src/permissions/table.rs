@@ -16,6 +16,9 @@ const BATCH: Api = ("batch", "v1");
 /// Where a node's taints are.
 pub(crate) const TAINTS: &[&str] = &["spec", "taints"];
 
+/// Where a claim asks for storage.
+pub(crate) const STORAGE: &[&str] = &["spec", "resources", "requests", "storage"];
+
 /// Reading the namespace whose uid tells clusters apart.
 pub(super) fn identity() -> Permission {
     named_namespace("kube-system")
@@ -70,6 +73,13 @@ pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
         }
         "roll_back" | "evict_pod" | "suspend_cronjob" | "clean_jobs" | "release_node" | "reclaim_node" => {
             upkeep(used, &mut need);
+        }
+        "grow_claim" => {
+            need(CORE, "persistentvolumeclaims", &["get", "patch"], Namespace);
+            need(("storage.k8s.io", "v1"), "storageclasses", &["get"], Cluster);
+            // Who uses it, and how much storage the namespace may ask for.
+            need(CORE, "pods", &["list"], Namespace);
+            need(CORE, "resourcequotas", &["list"], Namespace);
         }
         "node_status" => {
             need(CORE, "nodes", &["get"], Cluster);
@@ -130,6 +140,12 @@ pub fn bounds(used: &Use) -> Result<Vec<Bound>, Undeclared> {
         "release_node" | "reclaim_node" => {
             vec![Bound::Change { group: "", resource: "nodes", reach: Reach::Cluster, field: TAINTS }]
         }
+        "grow_claim" => vec![Bound::Change {
+            group: "",
+            resource: "persistentvolumeclaims",
+            reach: Reach::Namespace,
+            field: STORAGE,
+        }],
         "workload_status" | "pod_logs" | "node_status" | "rollout_history" | "recent_events" => Vec::new(),
         _ => return Err(undeclared(used)),
     })
