@@ -108,6 +108,15 @@ fn fake_catalog() -> Catalog {
             object(json!({"node": name}), &["node"]),
             &["node", "nodes", "vitals"],
         ),
+        action(
+            "grow_claim",
+            EffectKind::Mutating,
+            object(
+                json!({"namespace": name, "name": name, "size": name, "at_most_percent": count, "timeout": name}),
+                &["namespace", "name", "size", "at_most_percent"],
+            ),
+            &["claim"],
+        ),
     ];
     Catalog { server: "kubectl", actions, observation: observation(), sample: sample(), check: fake_check }
 }
@@ -159,6 +168,8 @@ fn sample() -> Value {
         "cron_job": {"namespace": "shop", "name": "nightly", "suspended": false, "active": 0},
         "finished_jobs": [{"namespace": "shop", "name": "nightly-1", "owned": 1, "deleting": false}],
         "vitals": {"node": "n1", "out_of_service": false, "ready_pods": 0},
+        "claim": {"namespace": "shop", "name": "data", "phase": "Bound", "requested": 10_000_000_000_i64,
+                  "capacity": 10_000_000_000_i64, "expandable": true, "resizing": false},
     })
 }
 
