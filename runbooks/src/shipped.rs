@@ -18,6 +18,7 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
         "kubectl/clean_finished_jobs.yaml",
         "kubectl/cordon_node.yaml",
         "kubectl/evict_pod.yaml",
+        "kubectl/grow_volume.yaml",
         "kubectl/release_dead_node.yaml",
         "kubectl/rollback_rollout.yaml",
         "kubectl/suspend_cronjob.yaml",

@@ -68,6 +68,38 @@ fn drain_node_needs_two_other_nodes() {
 }
 
 #[test]
+fn grow_volume_sets_its_own_limit_and_grows_only_what_can_and_is_at_rest() {
+    let runbook = ship("grow_volume");
+    let given = json!({"namespace": "shop", "name": "data", "size": "20Gi", "reason": "full"});
+    let filled = runbook.fill(&args(given.clone())).unwrap();
+    assert_eq!(runbook.headline(&filled), "grow volume claim shop/data to 20Gi");
+    assert_eq!(runbook.steps(&filled).unwrap()[0].with["at_most_percent"], json!(300));
+    let raised = runbook.fill(&args(json!({"at_most_percent": 1000}))).unwrap_err();
+    assert_eq!(raised.param, "at_most_percent", "nobody who asks raises it");
+    for size in ["1m", "0.5Mi", "65Ti", "20gi", "-20Gi"] {
+        let mut bad = args(given.clone());
+        bad.insert("size".to_owned(), json!(size));
+        assert_eq!(runbook.fill(&bad).unwrap_err().param, "size", "{size}");
+    }
+    let holds = |field: &str, value: Value| -> Vec<bool> {
+        let mut seen = sample();
+        seen["claim"][field] = value;
+        runbook.preconditions().iter().map(|check| check.evaluate(&seen, &filled).held()).collect()
+    };
+    assert_eq!(holds("phase", json!("Bound")), [true, true, true]);
+    assert_eq!(holds("phase", json!("Pending")), [false, true, true]);
+    assert_eq!(holds("expandable", json!(false)), [true, false, true]);
+    assert_eq!(holds("resizing", json!(true)), [true, true, false]);
+    let grown = |capacity: i64| {
+        let mut seen = sample();
+        seen["claim"]["capacity"] = json!(capacity);
+        runbook.verify().iter().all(|check| check.evaluate(&seen, &filled).held())
+    };
+    assert!(grown(10_000_000_000) && !grown(9_999_999_999));
+    assert!(runbook.undo_steps(&filled, &sample()).is_none(), "there is no way back");
+}
+
+#[test]
 fn scale_and_restart_go_back_to_what_was_seen() {
     let of_web = |more: Value| {
         let mut all =

@@ -11,6 +11,7 @@ use crate::numbers::Span;
 use crate::secrets::SecretAct;
 use crate::seen::OwnerRef;
 use crate::upkeep::UpkeepAct;
+use crate::volumes::VolumeAct;
 
 /// One mutation, or one wait for the world to follow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +29,8 @@ pub enum Act {
     Upkeep(UpkeepAct),
     /// An act of rotating a Secret.
     Secret(SecretAct),
+    /// An act on volumes.
+    Volume(VolumeAct),
 }
 
 /// Changes one field of one object, if the object is still the one that was seen and the field still as it was.
@@ -272,6 +275,7 @@ impl Act {
             Self::AwaitRollout(wait) => format!("wait for the rollout of {}", wait.workload),
             Self::Upkeep(act) => act.describe(),
             Self::Secret(act) => act.describe(),
+            Self::Volume(act) => act.describe(),
         }
     }
 
@@ -285,6 +289,7 @@ impl Act {
             Self::AwaitRollout(wait) => wait.timeout.seconds(),
             Self::Upkeep(act) => act.patience_seconds(),
             Self::Secret(act) => act.patience_seconds(),
+            Self::Volume(act) => act.patience_seconds(),
         }
     }
 }

@@ -15,6 +15,8 @@ use crate::numbers::{Batch, Replicas, Span, Tail, ValueLength, VersionNumber};
 use crate::secrets::SecretAction;
 use crate::upkeep::UpkeepAction;
 use crate::upkeep::numbers::{Age, JobCount, Revision};
+use crate::volumes::VolumeAction;
+use crate::volumes::size::{GrowthPercent, Size};
 
 /// A typed step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,8 @@ pub enum Action {
     Secret(SecretAction),
     /// Looks for everybody who uses a Secret, a ConfigMap or a volume claim.
     FindConsumers(FindConsumers),
+    /// Letting a volume grow.
+    Volume(VolumeAction),
 }
 
 /// A kind of workload that has a rollout.
@@ -289,6 +293,7 @@ impl Action {
             "rotate_secret" => fields(with).map(|it| Self::Secret(SecretAction::Rotate(it))),
             "restore_secret" => fields(with).map(|it| Self::Secret(SecretAction::Restore(it))),
             "find_consumers" => fields(with).map(Self::FindConsumers),
+            "grow_claim" => fields(with).map(|it| Self::Volume(VolumeAction::GrowClaim(it))),
             _ => Err(BadStep { field: "action".to_owned(), rule: "not an action of kubectl".to_owned() }),
         }
     }
@@ -317,6 +322,9 @@ impl Action {
         if let Self::Upkeep(upkeep) = self {
             scopes.namespaces.extend(upkeep.namespace().map(ToString::to_string));
         }
+        if let Self::Volume(volume) = self {
+            scopes.namespaces.insert(volume.namespace().to_string());
+        }
         scopes
     }
 
@@ -334,7 +342,8 @@ impl Action {
             | Self::RolloutHistory(_)
             | Self::RecentEvents(_)
             | Self::Secret(_)
-            | Self::FindConsumers(_) => None,
+            | Self::FindConsumers(_)
+            | Self::Volume(_) => None,
         }
     }
 
@@ -356,7 +365,8 @@ impl Action {
             | Self::NodeStatus(_)
             | Self::RecentEvents(_)
             | Self::Secret(_)
-            | Self::FindConsumers(_) => None,
+            | Self::FindConsumers(_)
+            | Self::Volume(_) => None,
         }
     }
 }
@@ -426,6 +436,10 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
         ),
         "length" => is::<ValueLength>(value, "a whole number from 16 to 128"),
         "version" => is::<VersionNumber>(value, "a whole number from 1"),
+        "size" => {
+            is::<Size>(value, "a whole number of bytes such as `20Gi`, `500G` or `1.5Ti`, one byte at least")
+        }
+        "at_most_percent" => is::<GrowthPercent>(value, "a whole number from 101 to 1000"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),
         _ => Err("must be of its type".to_owned()),
     }

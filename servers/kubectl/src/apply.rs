@@ -10,6 +10,8 @@ use crate::requests::{self, Mode, Unwritable};
 use crate::secrets::{self, SecretAct};
 use crate::upkeep::apply::Unsent;
 use crate::upkeep::{self, UpkeepAct};
+use crate::volumes;
+use crate::volumes::acts::{Grow, VolumeAct};
 use crate::wire::{Answer, Unanswered, Wire};
 
 /// Sends mutations.
@@ -29,7 +31,8 @@ impl Writer {
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
             Act::Upkeep(act) => self.upkeep(permit, reader, act).await,
             Act::Secret(act) => self.secret(permit, reader, act).await,
-            Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {
+            Act::Volume(VolumeAct::Grow(it)) => self.grow(permit, it).await,
+            Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {
                 refused("a wait changes nothing and cannot be applied")
             }
         }
@@ -68,6 +71,14 @@ impl Writer {
         match self.send(permit, Ok(request)).await {
             Err(lost) => lost,
             Ok(answer) => judge(&act.describe(), answer.status, attempt),
+        }
+    }
+
+    async fn grow(&self, permit: Permit, it: &Grow) -> Acted {
+        let attempt = permit.attempt();
+        match self.send(permit, volumes::requests::grow(it, Mode::Real)).await {
+            Ok(answer) => volumes::apply::judge(it, answer.status, attempt),
+            Err(lost) => lost,
         }
     }
 

@@ -4,33 +4,31 @@
 //! pods, the pods without an owner by uid, and the set of disruption budgets. Names and numbers of owned pods are left
 //! out: they may change, and what they cost is in the blast radius, which may only improve.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::act::{Act, Cause, Evict, Patch};
 
 /// The canonical effect of the acts of one step.
 pub(crate) fn canonical(acts: &[Act]) -> Value {
     let (mut patches, mut evictions) = (Vec::new(), Vec::new());
-    let (mut upkeep, mut secrets) = (Vec::new(), Vec::new());
+    let mut others: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for act in acts {
         match act {
             Act::Patch(patch) => patches.push(of_patch(patch)),
             Act::Evict(evict) => evictions.push(evict),
-            Act::Upkeep(act) => upkeep.extend(act.canonical()),
-            Act::Secret(act) => secrets.push(act.canonical()),
+            Act::Upkeep(act) => others.entry("upkeep").or_default().extend(act.canonical()),
+            Act::Secret(act) => others.entry("secrets").or_default().push(act.canonical()),
+            Act::Volume(act) => others.entry("volumes").or_default().extend(act.canonical()),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
     let drain = if evictions.is_empty() { Value::Null } else { of_evictions(&evictions) };
-    let mut effect = json!({"patches": patches, "drain": drain});
-    for (kind, acts) in [("upkeep", upkeep), ("secrets", secrets)] {
-        if let (false, Value::Object(effect)) = (acts.is_empty(), &mut effect) {
-            effect.insert(kind.to_owned(), Value::Array(acts));
-        }
-    }
-    effect
+    let mut effect =
+        Map::from_iter([("patches".to_owned(), Value::Array(patches)), ("drain".to_owned(), drain)]);
+    effect.extend(others.into_iter().map(|(kind, acts)| (kind.to_owned(), Value::Array(acts))));
+    Value::Object(effect)
 }
 
 fn of_patch(patch: &Patch) -> Value {

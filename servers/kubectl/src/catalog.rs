@@ -13,6 +13,7 @@ use crate::read::{Consumers, Events, History, Logs, NodeStatus, Status};
 use crate::secrets::fields::{RestoreSecret, RotateSecret};
 use crate::upkeep::fields::{CleanJobs, EvictPod, ReclaimNode, ReleaseNode, RollBack, SuspendCronJob};
 use crate::upkeep::view;
+use crate::volumes::fields::GrowClaim;
 
 const NODE: &[&str] = &["node", "nodes"];
 const DRAIN: &[&str] = &["node", "nodes", "pods_on_node", "workloads", "budgets"];
@@ -108,6 +109,11 @@ pub fn catalog() -> Catalog {
                 "Looks for everybody who uses a Secret, a ConfigMap or a volume claim.",
                 &[],
             ),
+            mutating::<GrowClaim>(
+                "grow_claim",
+                "Asks for a larger volume, and waits until it has grown.",
+                &["claim"],
+            ),
         ],
         observation: schema_of::<Observation>(),
         sample: sample(),
@@ -175,6 +181,7 @@ fn sample() -> Value {
         variables.insert("pods".to_owned(), json!([pod]));
         variables.extend(view::samples().map(|(name, value)| (name.to_owned(), value)));
         variables.extend(crate::secrets::view::samples().map(|(name, value)| (name.to_owned(), value)));
+        variables.extend(crate::volumes::view::samples().map(|(name, value)| (name.to_owned(), value)));
     }
     sample
 }

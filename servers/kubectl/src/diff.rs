@@ -24,6 +24,7 @@ pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
             Act::Evict(evict) => pods.push(of_eviction(evict)),
             Act::Upkeep(act) => changes.extend(crate::upkeep::diff::planned(act)),
             Act::Secret(act) => changes.push(crate::secrets::diff::planned(act)),
+            Act::Volume(act) => changes.extend(crate::volumes::diff::planned(act)),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
@@ -53,6 +54,7 @@ pub(crate) fn observed(before: &Seen, after: &Seen) -> Vec<Change> {
         }
     }
     changes.extend(crate::upkeep::diff::observed(&before.upkeep, &after.upkeep));
+    changes.extend(crate::volumes::diff::observed(&before.volumes, &after.volumes));
     let still: BTreeSet<&Uid> = after.pods.iter().map(|pod| &pod.uid).collect();
     let gone = |pod: &&Pod| {
         pod.evictable()

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use http::{Request, StatusCode};
-use k8s_openapi::api::core::v1::{Namespace as ApiNamespace, Node};
+use k8s_openapi::api::core::v1::{Namespace as ApiNamespace, Node, PersistentVolumeClaim};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::api::ListParams;
 use runcord_model::Refusal;
@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::actions::WorkloadRef;
 use crate::connect::{self, Connect, Connected};
-use crate::names::{ContainerName, Namespace, NodeName};
+use crate::names::{ContainerName, Namespace, NodeName, ObjectName};
 use crate::permissions::{Permission, Reach, of_all};
 use crate::reader::{ReadError, Reader};
 use crate::refuse::{internal, unreachable};
@@ -197,7 +197,7 @@ fn judge_permitted(needed: &Permission, namespace: Option<&Namespace>, state: St
     }
 }
 
-/// What the file names literally: a namespace, a workload, a container of it, a node.
+/// What the file names literally: a namespace, a workload, a container of it, a node, a claim.
 async fn referenced(reader: &Reader, used: &Use) -> Result<Vec<Finding>, Refusal> {
     let mut findings = Vec::new();
     if let Some(namespace) = used.fixed("namespace").and_then(|name| name.parse::<Namespace>().ok()) {
@@ -213,6 +213,11 @@ async fn referenced(reader: &Reader, used: &Use) -> Result<Vec<Finding>, Refusal
     if let Some(workload) = workload(used) {
         findings.extend(workload_there(reader, &workload, container(used)).await?);
     }
+    if let Some((namespace, name)) = claim(used) {
+        let found = reader.get::<PersistentVolumeClaim>(Some(&namespace), name.as_str()).await;
+        let found = found.map(|found| found.is_some());
+        findings.push(there(format!("PersistentVolumeClaim {namespace}/{name}"), found)?);
+    }
     Ok(findings)
 }
 
@@ -221,6 +226,13 @@ fn workload(used: &Use) -> Option<WorkloadRef> {
         ["kind", "namespace", "name"].map(|field| Some((field.to_owned(), used.fixed(field)?.into())));
     let fields: Option<serde_json::Map<String, Value>> = fields.into_iter().collect();
     serde_json::from_value(Value::Object(fields?)).ok()
+}
+
+/// The claim that an action on volumes names.
+fn claim(used: &Use) -> Option<(Namespace, ObjectName)> {
+    let of_volumes = used.action == "grow_claim";
+    let name = used.fixed("name").filter(|_| of_volumes)?;
+    Some((used.fixed("namespace")?.parse().ok()?, name.parse().ok()?))
 }
 
 fn container(used: &Use) -> Option<ContainerName> {
@@ -312,6 +324,18 @@ mod tests {
         let namespace: Namespace = "shop".parse().unwrap();
         let found = judge_permitted(&needed(), Some(&namespace), State::Drifted);
         assert_eq!(found.says, "the credentials may not get pods/log in namespace shop");
+    }
+
+    #[test]
+    fn a_claim_is_named_by_an_action_on_volumes_alone() {
+        let fields =
+            |names: &[&str]| names.iter().map(|field| ((*field).to_owned(), vec![json!("data")])).collect();
+        let named = |action: &str, names: &[&str]| {
+            claim(&Use { action: action.to_owned(), fields: fields(names) }).is_some()
+        };
+        assert!(named("grow_claim", &["namespace", "name"]));
+        assert!(!named("grow_claim", &["name"]) && !named("grow_claim", &["namespace"]));
+        assert!(!named("suspend_cronjob", &["namespace", "name"]), "another kind of object");
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::requests::{self, Mode};
 use crate::secrets::{self, SecretAct};
 use crate::upkeep::apply::Unsent;
 use crate::upkeep::{self, UpkeepAct};
+use crate::volumes;
+use crate::volumes::acts::{Grow, VolumeAct};
 use crate::wire::{Answer as Wired, Wire};
 
 /// So many dry-runs are asked at the same time.
@@ -82,7 +84,8 @@ impl Rehearsal {
                 Act::Upkeep(act) if act.waits() => {}
                 Act::Upkeep(act) => asked.push(self.one(Question::Upkeep(act))),
                 Act::Secret(act) => asked.push(self.one(Question::Secret(act))),
-                Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
+                Act::Volume(VolumeAct::Grow(it)) => asked.push(self.one(Question::Grow(it))),
+                Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {}
             }
         }
         let answers = stream::iter(asked).buffered(TOGETHER).try_collect().await?;
@@ -107,6 +110,7 @@ impl Rehearsal {
                 let reader = Reader::new(self.wire.clone());
                 self.made(act.describe(), secrets::apply::request(&reader, act, Mode::DryRun).await).await
             }
+            Question::Grow(it) => self.grow(it).await,
             Question::Later(patch) => Ok(Answer::NotAsked {
                 what: Act::Patch(patch.clone()).describe(),
                 why: "depends on an earlier step that touches the same object",
@@ -123,6 +127,14 @@ impl Rehearsal {
         };
         let answer = self.send(Ok(request)).await?;
         judge_patch_of(what, answer.status)
+    }
+
+    async fn grow(&self, it: &Grow) -> Result<Answer, Refusal> {
+        let what = VolumeAct::Grow(it.clone()).describe();
+        match self.send(volumes::requests::grow(it, Mode::DryRun)).await?.status {
+            StatusCode::FORBIDDEN => Err(volumes::apply::forbidden(it)),
+            status => judge_patch_of(what, status),
+        }
     }
 
     async fn send(&self, request: Result<Request<Vec<u8>>, requests::Unwritable>) -> Result<Wired, Refusal> {
@@ -144,6 +156,7 @@ enum Question<'a> {
     Evict(&'a Evict),
     Upkeep(&'a UpkeepAct),
     Secret(&'a SecretAct),
+    Grow(&'a Grow),
 }
 
 fn judge_patch(patch: &Patch, status: StatusCode) -> Result<Answer, Refusal> {

@@ -18,6 +18,7 @@ use crate::connect::{self, Connect, Connected};
 use crate::dry_run::{DryRun, Rehearsal};
 use crate::reader::Reader;
 use crate::seen::{OwnerRef, Seen};
+use crate::volumes::VolumeAct;
 use crate::{canonical, catalog, diff, draft, measure, observe, probe, read, settle, wait};
 
 /// The pure half.
@@ -96,6 +97,8 @@ impl Actions for KubectlActions {
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => ActKind::Await,
             Act::Upkeep(act) if act.waits() => ActKind::Await,
             Act::Upkeep(_) | Act::Secret(_) => ActKind::Mutate,
+            Act::Volume(VolumeAct::Grow(_)) => ActKind::Mutate,
+            Act::Volume(VolumeAct::AwaitGrown(_)) => ActKind::Await,
         }
     }
 

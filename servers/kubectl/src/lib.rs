@@ -24,6 +24,7 @@ pub mod secrets;
 pub mod seen;
 pub mod server;
 pub mod upkeep;
+pub mod volumes;
 
 mod apply;
 mod canonical;

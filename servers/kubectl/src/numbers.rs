@@ -47,6 +47,8 @@ macro_rules! bounded {
     };
 }
 
+pub(crate) use bounded;
+
 /// A number outside its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not between {low} and {high}")]

@@ -8,6 +8,7 @@ use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, Restarted
 use crate::secrets::view::{ConsumerView, SecretView};
 use crate::seen::{Budget, Keeper, Node, Pod, Seen, Workload};
 use crate::upkeep::view::{self, CronJobView, HistoryView, JobView, VitalsView};
+use crate::volumes::view::ClaimView;
 
 /// The observation. A runbook may name the variables that its actions observe.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -38,6 +39,8 @@ pub struct Observation {
     pub secret: SecretView,
     /// The workloads with a rollout that use it.
     pub consumers: Vec<ConsumerView>,
+    /// The PersistentVolumeClaim that the runbook names.
+    pub claim: ClaimView,
 }
 
 /// A workload with its rollout.
@@ -168,6 +171,7 @@ pub fn observe(seen: &Seen) -> Value {
     put("budgets", json!(budgets.collect::<Vec<_>>()));
     view::observe(seen, &mut variables);
     crate::secrets::view::observe(seen, &mut variables);
+    crate::volumes::view::observe(seen, &mut variables);
     Value::Object(variables)
 }
 

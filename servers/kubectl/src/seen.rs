@@ -11,6 +11,7 @@ use crate::actions::{Kind, WorkloadRef};
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Uid, Zone};
 use crate::secrets::{SecretsFocus, SecretsSeen};
 use crate::upkeep::{UpkeepFocus, UpkeepSeen};
+use crate::volumes::{VolumeFocus, VolumeSeen};
 
 /// What a probe saw.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,9 @@ pub struct Seen {
     /// Secrets to be rotated, and who uses them.
     #[serde(default)]
     pub secrets: SecretsSeen,
+    /// Claims, and what decides whether they can grow.
+    #[serde(default)]
+    pub volumes: VolumeSeen,
 }
 
 /// What the actions name.
@@ -58,6 +62,9 @@ pub struct Focus {
     /// What the actions that rotate Secrets name.
     #[serde(default)]
     pub secrets: SecretsFocus,
+    /// What the actions on volumes name.
+    #[serde(default)]
+    pub volumes: VolumeFocus,
 }
 
 /// One node.

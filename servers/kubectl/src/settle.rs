@@ -12,6 +12,7 @@ pub(crate) fn settle(act: &Act, before: &Seen, now: &Seen) -> Settled {
         Act::Evict(evict) => settle_eviction(evict, now),
         Act::Upkeep(act) => crate::upkeep::settle::settle(act, before, now),
         Act::Secret(act) => crate::secrets::settle::settle(act, now),
+        Act::Volume(act) => crate::volumes::settle::settle(act, before, now),
         // A wait changes nothing: it can be begun again.
         Act::AwaitEvicted(_) | Act::AwaitRollout(_) => Settled::NotDone,
     }

@@ -17,3 +17,4 @@ mod secrets;
 mod sessions;
 mod story;
 mod upkeep;
+mod volumes;

@@ -32,6 +32,7 @@ pub(crate) fn draft(action: &Action, seen: &Seen, fixed: &Fixed) -> Result<Draft
         | Action::FindConsumers(_) => Err(internal("an action that only looks was asked for its acts")),
         Action::Secret(secret) => crate::secrets::draft::draft(secret, seen, fixed),
         Action::Upkeep(upkeep) => crate::upkeep::draft::draft(upkeep, seen, fixed),
+        Action::Volume(volume) => crate::volumes::draft::draft(volume, seen, fixed),
     }
 }
 

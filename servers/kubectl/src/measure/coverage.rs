@@ -49,6 +49,7 @@ pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) 
     }
     upkeep::coverage(acts, &mut coverage);
     crate::secrets::measure::coverage(acts, &mut coverage);
+    crate::volumes::measure::coverage(acts, &mut coverage);
     coverage
 }
 
@@ -60,15 +61,20 @@ fn rolls_out(act: &Act) -> bool {
             Touch::Unschedulable { .. } => false,
         },
         Act::Upkeep(act) => upkeep::rolls_out(act),
-        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Secret(_) => false,
+        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Secret(_) | Act::Volume(_) => {
+            false
+        }
     }
 }
 
 fn replaces_pods(act: &Act) -> bool {
     match act {
         Act::Evict(evict) => evict.owner.is_some(),
-        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Secret(_) => {
-            rolls_out(act)
-        }
+        Act::Patch(_)
+        | Act::AwaitEvicted(_)
+        | Act::AwaitRollout(_)
+        | Act::Upkeep(_)
+        | Act::Secret(_)
+        | Act::Volume(_) => rolls_out(act),
     }
 }

@@ -59,7 +59,10 @@ fn blast_radius(seen: &Seen, acts: &[&Act], losses: &Losses<'_>, downstream: &Do
         services_without_endpoints: known(count(downstream.services.len())),
         downstream: known(count(downstream.services.len() + downstream.ingresses.len())),
         irreversible: known(
-            count(losses.irreversible()) + losses.claims() + upkeep::irreversible(seen, acts),
+            count(losses.irreversible())
+                + losses.claims()
+                + upkeep::irreversible(seen, acts)
+                + crate::volumes::measure::irreversible(acts),
         ),
         ..BlastRadius::nothing()
     }
@@ -80,7 +83,12 @@ fn emptied(act: &Act) -> Option<&NodeName> {
             Cause::Drain => Some(&evict.node),
             Cause::Named => None,
         },
-        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Secret(_) => None,
+        Act::Patch(_)
+        | Act::AwaitEvicted(_)
+        | Act::AwaitRollout(_)
+        | Act::Upkeep(_)
+        | Act::Secret(_)
+        | Act::Volume(_) => None,
     }
 }
 
@@ -90,7 +98,12 @@ fn cordoned(act: &Act) -> Option<&NodeName> {
             (Object::Node(node), Touch::Unschedulable { after: true, .. }) => Some(node),
             (Object::Node(_) | Object::Workload(_), _) => None,
         },
-        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Secret(_) => None,
+        Act::Evict(_)
+        | Act::AwaitEvicted(_)
+        | Act::AwaitRollout(_)
+        | Act::Upkeep(_)
+        | Act::Secret(_)
+        | Act::Volume(_) => None,
     }
 }
 
@@ -120,6 +133,7 @@ fn scopes(acts: &[&Act]) -> Scopes {
                 scopes.namespaces.extend(act.namespace().map(ToString::to_string));
             }
             Act::Secret(act) => drop(scopes.namespaces.insert(act.namespace().to_string())),
+            Act::Volume(act) => drop(scopes.namespaces.insert(act.namespace().to_string())),
             Act::AwaitRollout(wait) => drop(scopes.namespaces.insert(wait.workload.namespace.to_string())),
         }
     }

@@ -13,7 +13,7 @@ use runcord_model::action::Use;
 
 use crate::actions::Kind;
 
-pub(crate) use table::{SECRET_DATA, TAINTS};
+pub(crate) use table::{SECRET_DATA, STORAGE, TAINTS};
 pub use table::{bounds, permissions};
 
 /// One verb on one resource.

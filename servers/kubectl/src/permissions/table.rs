@@ -19,6 +19,8 @@ pub(crate) const TAINTS: &[&str] = &["spec", "taints"];
 
 /// Where a Secret's values are.
 pub(crate) const SECRET_DATA: &[&str] = &["data"];
+/// Where a claim asks for storage.
+pub(crate) const STORAGE: &[&str] = &["spec", "resources", "requests", "storage"];
 
 /// Reading the namespace whose uid tells clusters apart.
 pub(super) fn identity() -> Permission {
@@ -90,6 +92,13 @@ pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
             need(APPS, "statefulsets", &["get"], Namespace);
             need(("networking.k8s.io", "v1"), "ingresses", &["list"], Namespace);
         }
+        "grow_claim" => {
+            need(CORE, "persistentvolumeclaims", &["get", "patch"], Namespace);
+            need(("storage.k8s.io", "v1"), "storageclasses", &["get"], Cluster);
+            // Who uses it, and how much storage the namespace may ask for.
+            need(CORE, "pods", &["list"], Namespace);
+            need(CORE, "resourcequotas", &["list"], Namespace);
+        }
         "node_status" => {
             need(CORE, "nodes", &["get"], Cluster);
             need(CORE, "pods", &["list"], Cluster);
@@ -152,6 +161,12 @@ pub fn bounds(used: &Use) -> Result<Vec<Bound>, Undeclared> {
         "rotate_secret" | "restore_secret" => rotation(),
         "workload_status" | "pod_logs" | "node_status" | "rollout_history" | "recent_events"
         | "find_consumers" => Vec::new(),
+        "grow_claim" => vec![Bound::Change {
+            group: "",
+            resource: "persistentvolumeclaims",
+            reach: Reach::Namespace,
+            field: STORAGE,
+        }],
         _ => return Err(undeclared(used)),
     })
 }

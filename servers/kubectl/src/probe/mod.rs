@@ -20,7 +20,7 @@ use crate::names::{NodeName, Uid};
 use crate::reader::{ReadError, Reader};
 use crate::refuse::unreachable;
 use crate::seen::{Focus, OwnerRef, Seen};
-use crate::{secrets, upkeep};
+use crate::{secrets, upkeep, volumes};
 
 pub(crate) use around::ready_pods;
 pub(crate) use owners::{Fetched, fetch, fetch_owner};
@@ -85,6 +85,7 @@ pub(crate) async fn probe(
     };
     let mutates = !actions.iter().all(looks);
     seen.upkeep = upkeep::probe::look(reader, &seen.focus.upkeep).await?;
+    seen.volumes = volumes::probe::look(reader, &seen.focus.volumes).await?;
     if mutates {
         around::look(reader, &mut seen, &pods, keepers, fetched, scaled(actions)).await?;
         room::find(reader, &mut seen).await?;
@@ -115,6 +116,7 @@ fn focus(actions: &[Action]) -> Focus {
         if let Action::Secret(secret) = action {
             secrets::probe::focus(secret, &mut focus.secrets);
         }
+        volumes::probe::focus(action, &mut focus);
         if let Some(workload) = action.workload().filter(|w| !focus.workloads.contains(w)) {
             focus.workloads.push(workload);
         }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Changes, Subject, Wanted};
 use crate::convert::PLAN_MARK;
-use crate::permissions::{Bound, Reach, SECRET_DATA, TAINTS, Undeclared, bounds};
+use crate::permissions::{Bound, Reach, SECRET_DATA, STORAGE, TAINTS, Undeclared, bounds};
 use crate::secrets::seen::COPY_OF;
 use crate::upkeep::seen::OUT_OF_SERVICE;
 
@@ -199,6 +199,9 @@ fn unchanged_but(resource: &str, fields: &Fields) -> Vec<String> {
         must.push("object.?data.orValue({}).all(k, k in oldObject.?data.orValue({}))".to_owned());
         must.push("oldObject.?data.orValue({}).all(k, k in object.?data.orValue({}))".to_owned());
     }
+    if resource == "persistentvolumeclaims" && fields.contains(STORAGE) {
+        must.push(NEVER_SMALLER.to_owned());
+    }
     must.push(marked());
     must
 }
@@ -214,6 +217,10 @@ fn other_taints_stay() -> String {
         |side: &str| format!("{side}.?spec.?taints.orValue([]).filter(t, t.key != {})", text(OUT_OF_SERVICE));
     format!("{} == {}", others("object"), others("oldObject"))
 }
+
+/// The API server lets a claim ask for less while a growth is not over. No runbook does.
+const NEVER_SMALLER: &str = "quantity(object.spec.resources.requests.storage)\
+    .compareTo(quantity(oldObject.spec.resources.requests.storage)) >= 0";
 
 /// Keys that may differ; one without keys below it may differ as a whole.
 #[derive(Debug, Default)]
@@ -341,6 +348,17 @@ mod tests {
         assert!(said.contains("of nodes only spec.taints and spec.unschedulable may change"), "{said}");
         assert!(said.contains(&other_taints_stay()), "{said}");
         assert!(!policy(&["cordon"], &wanted(&[], Some("ana"))).to_string().contains("taints"));
+    }
+
+    #[test]
+    fn a_claim_may_only_ask_for_more() {
+        let said = policy(&["grow_claim"], &wanted(&["shop"], Some("ana"))).to_string();
+        assert!(
+            said.contains("of persistentvolumeclaims only spec.resources.requests.storage may change"),
+            "{said}"
+        );
+        assert!(said.contains(NEVER_SMALLER) && said.contains("request.namespace in ['shop']"), "{said}");
+        assert!(!policy(&["cordon"], &wanted(&[], Some("ana"))).to_string().contains("quantity("));
     }
 
     #[test]

@@ -64,7 +64,8 @@ pub(crate) async fn read(reader: &Reader, action: &Action) -> Result<Value, Refu
         | Action::RevertRestart(_)
         | Action::Scale(_)
         | Action::Upkeep(_)
-        | Action::Secret(_) => Err(internal("an action that mutates was asked for a reading")),
+        | Action::Secret(_)
+        | Action::Volume(_) => Err(internal("an action that mutates was asked for a reading")),
     }
 }
 

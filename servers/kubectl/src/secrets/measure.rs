@@ -10,14 +10,9 @@ use crate::seen::Seen;
 
 /// The values that are put in.
 fn promotions<'a>(acts: &'a [&'a Act]) -> impl Iterator<Item = &'a Promote> {
-    acts.iter().filter_map(|act| match act {
-        Act::Secret(SecretAct::Promote(it)) => Some(it),
-        Act::Secret(SecretAct::Keep(_) | SecretAct::Stage(_))
-        | Act::Patch(_)
-        | Act::Evict(_)
-        | Act::AwaitEvicted(_)
-        | Act::AwaitRollout(_)
-        | Act::Upkeep(_) => None,
+    acts.iter().filter_map(|act| {
+        let Act::Secret(SecretAct::Promote(it)) = act else { return None };
+        Some(it)
     })
 }
 

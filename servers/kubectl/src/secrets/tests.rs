@@ -237,9 +237,9 @@ fn earlier_values_are_put_back_only_from_a_copy_that_is_ours() {
 }
 
 fn acts(seen: &Seen) -> Vec<SecretAct> {
-    let only = |act: Act| match act {
-        Act::Secret(act) => Some(act),
-        Act::Patch(_) | Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => None,
+    let only = |act: Act| {
+        let Act::Secret(act) = act else { return None };
+        Some(act)
     };
     rotated(seen).unwrap().acts.into_iter().filter_map(only).collect()
 }

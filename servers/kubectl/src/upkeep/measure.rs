@@ -11,25 +11,18 @@ use crate::seen::{Keeper, Phase, Pod, Seen};
 
 /// The acts of this kind among all.
 fn of<'a>(acts: &'a [&'a Act]) -> impl Iterator<Item = &'a UpkeepAct> {
-    acts.iter().filter_map(|act| match act {
-        Act::Upkeep(act) => Some(act),
-        Act::Patch(_) | Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Secret(_) => None,
+    acts.iter().filter_map(|act| {
+        let Act::Upkeep(act) = act else { return None };
+        Some(act)
     })
 }
 
 /// The node that an act gives up.
 pub(crate) fn released(act: &Act) -> Option<&NodeName> {
-    match act {
-        Act::Upkeep(UpkeepAct::Service(it)) => match it.change {
-            ServiceChange::Release { .. } => Some(&it.node),
-            ServiceChange::Reclaim { .. } => None,
-        },
-        Act::Upkeep(_)
-        | Act::Patch(_)
-        | Act::Evict(_)
-        | Act::AwaitEvicted(_)
-        | Act::AwaitRollout(_)
-        | Act::Secret(_) => None,
+    let Act::Upkeep(UpkeepAct::Service(it)) = act else { return None };
+    match it.change {
+        ServiceChange::Release { .. } => Some(&it.node),
+        ServiceChange::Reclaim { .. } => None,
     }
 }
 

@@ -249,7 +249,8 @@ fn names(draft: &Draft<KubectlActions>) -> Vec<String> {
         | Act::Evict(_)
         | Act::AwaitEvicted(_)
         | Act::AwaitRollout(_)
-        | Act::Secret(_) => None,
+        | Act::Secret(_)
+        | Act::Volume(_) => None,
     };
     draft.acts.iter().filter_map(name).collect()
 }
