@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{Request, StatusCode};
 use runcord_model::Refusal;
+use runcord_runtime::mask::Mask;
 
 use crate::act::{Act, Evict, Patch};
 use crate::reader::Reader;
@@ -68,18 +69,18 @@ impl Rehearsal {
     }
 
     /// Asks about every act that mutates.
-    pub(crate) async fn ask(&self, acts: &[Act]) -> Result<DryRun, Refusal> {
+    pub(crate) async fn ask(&self, mask: &Mask, acts: &[Act]) -> Result<DryRun, Refusal> {
         let mut patched = BTreeSet::new();
         let mut asked = Vec::new();
         for act in acts {
             match act {
                 Act::Patch(patch) if patched.insert(patch.object.label()) => {
-                    asked.push(self.one(Question::Patch(patch)));
+                    asked.push(self.one(mask, Question::Patch(patch)));
                 }
-                Act::Patch(patch) => asked.push(self.one(Question::Later(patch))),
-                Act::Evict(evict) => asked.push(self.one(Question::Evict(evict))),
+                Act::Patch(patch) => asked.push(self.one(mask, Question::Later(patch))),
+                Act::Evict(evict) => asked.push(self.one(mask, Question::Evict(evict))),
                 Act::Upkeep(act) if act.waits() => {}
-                Act::Upkeep(act) => asked.push(self.one(Question::Upkeep(act))),
+                Act::Upkeep(act) => asked.push(self.one(mask, Question::Upkeep(act))),
                 Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
             }
         }
@@ -87,7 +88,7 @@ impl Rehearsal {
         Ok(DryRun { answers })
     }
 
-    async fn one(&self, question: Question<'_>) -> Result<Answer, Refusal> {
+    async fn one(&self, mask: &Mask, question: Question<'_>) -> Result<Answer, Refusal> {
         match question {
             Question::Patch(patch) => {
                 let answer = self.send(requests::patch(patch, Mode::DryRun)).await?;
@@ -97,7 +98,7 @@ impl Rehearsal {
                 let answer = self.send(requests::evict(evict, Mode::DryRun)).await?;
                 judge_eviction(evict, answer.status)
             }
-            Question::Upkeep(act) => self.upkeep(act).await,
+            Question::Upkeep(act) => self.upkeep(mask, act).await,
             Question::Later(patch) => Ok(Answer::NotAsked {
                 what: Act::Patch(patch.clone()).describe(),
                 why: "depends on an earlier step that touches the same object",
@@ -105,10 +106,10 @@ impl Rehearsal {
         }
     }
 
-    async fn upkeep(&self, act: &UpkeepAct) -> Result<Answer, Refusal> {
+    async fn upkeep(&self, mask: &Mask, act: &UpkeepAct) -> Result<Answer, Refusal> {
         let what = act.describe();
         let reader = Reader::new(self.wire.clone());
-        let request = match upkeep::apply::request(&reader, act, Mode::DryRun).await {
+        let request = match upkeep::apply::request(&reader, mask, act, Mode::DryRun).await {
             Ok(request) => request,
             Err(Unsent::Changed(why)) => return Err(precondition(why, "Plan again.")),
             Err(Unsent::Unanswered) => return Err(unreachable("the API server does not answer a read")),
