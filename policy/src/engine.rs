@@ -259,6 +259,7 @@ mod tests {
             principal: policies.principal("oncall", "agent").unwrap(),
             effect: EffectKind::Mutating,
             runbook: "drain_node".parse().unwrap(),
+            actions: ["drain".to_owned()].into(),
             server: "kubectl".to_owned(),
             target: policies.target("k8s:toy"),
             scopes: Scopes::default(),

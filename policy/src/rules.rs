@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use cedar_policy::{Policy, PolicyId, PolicySet, Schema, SchemaFragment, ValidationMode, Validator};
+use serde_json::Value;
 
 use crate::clauses::Clauses;
 use crate::people::People;
@@ -89,8 +90,13 @@ fn load_schema(file: &Text<'_>) -> Result<(Schema, BTreeSet<String>), Vec<Proble
     }
     let (fragment, _) = SchemaFragment::from_cedarschema_str(file.text).map_err(|e| wrong(&e))?;
     let json = fragment.to_json_value().map_err(|e| wrong(&e))?;
+    if let Some(action) = ["admit", "read", "apply"].into_iter().find(|action| lacks_actions(&json, action)) {
+        let problem =
+            Problem::at(file, file.find(action), format!("the context of `{action}` has no `actions`"));
+        return Err(vec![problem.with_hint(ACTIONS_HINT)]);
+    }
     let approvals = json.pointer("//commonTypes/Approvals/attributes");
-    let attributes = approvals.and_then(serde_json::Value::as_object).cloned().unwrap_or_default();
+    let attributes = approvals.and_then(Value::as_object).cloned().unwrap_or_default();
     if !attributes.contains_key("people") {
         let hint = "type Approvals = { \"people\": Long, \"approvers\": Long };";
         return Err(vec![
@@ -98,6 +104,19 @@ fn load_schema(file: &Text<'_>) -> Result<(Schema, BTreeSet<String>), Vec<Proble
         ]);
     }
     Ok((schema, attributes.into_iter().map(|(name, _)| name).filter(|name| name != "people").collect()))
+}
+
+const ACTIONS_HINT: &str = "add the line `\"actions\": Set<String>,` to `Asked` and to the context of `apply`, as in the schema that ships";
+
+/// Whether an action's context is known to lack `actions`, which a schema from before they were judged does. Only there to
+/// say it well: what is put to Cedar must fit the schema whatever this finds.
+fn lacks_actions(schema: &Value, action: &str) -> bool {
+    let context = schema.pointer(&format!("//actions/{action}/appliesTo/context"));
+    let named =
+        context.and_then(|context| context.get("name").or(context.get("type")).and_then(Value::as_str));
+    let common = named.and_then(|name| schema.pointer(&format!("//commonTypes/{name}")));
+    let attributes = common.or(context).and_then(|record| record.get("attributes"));
+    attributes.is_some_and(|attributes| attributes.get("actions").is_none())
 }
 
 /// A rule with the text it came from.

@@ -79,6 +79,8 @@ struct Case {
     #[serde(default)]
     runbook: Option<RunbookName>,
     #[serde(default)]
+    actions: BTreeSet<String>,
+    #[serde(default)]
     server: Option<String>,
     #[serde(default)]
     namespaces: BTreeSet<String>,
@@ -158,6 +160,7 @@ fn ask(case: &Case) -> Result<Ask, runcord_model::id::BadName> {
             Asking::Admit | Asking::Apply => EffectKind::Mutating,
         },
         runbook,
+        actions: case.actions.clone(),
         server: case.server.clone().unwrap_or_else(|| "kubectl".to_owned()),
         target: Target {
             name: case.target.clone().unwrap_or_else(|| "test".to_owned()),

@@ -1,6 +1,6 @@
 //! What is asked of Cedar: entities, context and request, each checked against the schema.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult,
@@ -23,6 +23,8 @@ pub struct Ask {
     pub effect: EffectKind,
     /// The runbook.
     pub runbook: RunbookName,
+    /// What its steps do, or those of its way back when that is asked for.
+    pub actions: BTreeSet<String>,
     /// The server that carries it out.
     pub server: String,
     /// What it acts on.
@@ -266,6 +268,7 @@ fn pose(
 fn asked_context(ask: &Ask) -> Value {
     json!({
         "runbook": ask.runbook.as_str(),
+        "actions": ask.actions,
         "server": ask.server,
         "scopes": {"namespaces": ask.scopes.namespaces, "nodes": ask.scopes.nodes},
         "params": ask.params.iter().filter_map(|(name, value)| scalar(name, value)).collect::<Vec<_>>(),
@@ -356,6 +359,7 @@ fn sample() -> Option<(Ask, Evidence)> {
         principal: Principal { requester: "agent".parse().ok()?, sponsor: "somebody".parse().ok()? },
         effect: EffectKind::Mutating,
         runbook: "sample".parse().ok()?,
+        actions: BTreeSet::new(),
         server: "sample".to_owned(),
         target,
         scopes: Scopes::default(),

@@ -245,6 +245,40 @@ fn parameters_can_be_judged() {
 }
 
 #[test]
+fn actions_can_be_judged_before_anything_is_looked_at() {
+    let rule = "@id(\"no-cordon\") @reason(\"nothing is cordoned\") forbid (principal, action in [Action::\"admit\", Action::\"read\"], resource)\n\
+                when { context.actions.contains(\"cordon\") };";
+    let policies = load(with_rule(rule));
+    for effect in [EffectKind::Mutating, EffectKind::ReadOnly] {
+        let mut asked = ask_of(&policies, effect);
+        assert_eq!(policies.admit(&asked).outcome, Outcome::Allow);
+        asked.actions.insert("cordon".to_owned());
+        let decision = policies.admit(&asked);
+        assert_eq!(decision.outcome, Outcome::Deny);
+        assert_eq!(decision.reasons[0].text, "nothing is cordoned (actions hold cordon)");
+    }
+}
+
+/// A site's own runbook with the same steps must not escape a rule by its name.
+#[test]
+fn a_renamed_runbook_is_judged_the_same() {
+    let policies = load(source());
+    for action in ["release_node", "rotate_secret", "restore_secret", "purge_queue", "drain"] {
+        let named = |runbook: &str, signed: &[&str]| {
+            let actions = [action.to_owned()].into();
+            let asked = runcord_policy::Ask { actions, runbook: runbook.parse().unwrap(), ..ask(&policies) };
+            policies.judge(&asked, &evidence(pods(0), signed))
+        };
+        for signed in [&[][..], &["ann"], &["ann", "bob"]] {
+            let shipped = named("release_dead_node", signed);
+            for other in ["a_site_of_its_own", "drain_node", "purge_queue"] {
+                assert_eq!(named(other, signed), shipped, "{action} under {other} with {signed:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn time_can_be_judged() {
     let rule = "@id(\"freeze\") @reason(\"a freeze\") forbid (principal, action in Action::\"mutate\", resource)\n\
                 when { context.now >= datetime(\"2026-12-18T18:00:00Z\") };";

@@ -149,6 +149,23 @@ fn a_schema_that_does_not_take_what_is_asked_is_refused() {
     says(&refused(broken), "schema.cedarschema:", "Gropu");
 }
 
+/// A folder whose people kept their own schema since before actions were judged, with rules of now or of then.
+#[test]
+fn a_schema_from_before_actions_were_judged_says_which_line_to_add() {
+    let line = "\"actions\": Set<String>,";
+    for now in [source(), only_rules("@id(\"all\") permit (principal, action, resource);")] {
+        for (at, action) in [(0, "admit"), (1, "apply")] {
+            let mut old = now.clone();
+            let (start, _) = old.schema.1.match_indices(line).nth(at).unwrap();
+            old.schema.1.replace_range(start..start + line.len(), "");
+            let problems = refused(old);
+            let said = format!("the context of `{action}` has no `actions`");
+            says(&problems, "schema.cedarschema:", &said);
+            assert!(problems[0].hint.as_deref().unwrap().contains(line), "{problems:#?}");
+        }
+    }
+}
+
 #[test]
 fn every_problem_is_told_and_not_the_first_alone() {
     let problems =

@@ -52,6 +52,7 @@ fn ask(policies: &Policies) -> Ask {
         principal: policies.principal("oncall", "agent").unwrap(),
         effect: EffectKind::Mutating,
         runbook: "drain_node".parse().unwrap(),
+        actions: ["drain".to_owned()].into(),
         server: "kubectl".to_owned(),
         target: Target {
             name: "toy".to_owned(),

@@ -23,6 +23,11 @@ fn the_table_holds_in_every_cell() {
 }
 
 #[test]
+fn what_a_runbook_does_decides_whatever_its_name() {
+    run("actions.yaml", include_str!("../actions.yaml"));
+}
+
+#[test]
 fn who_may_ask_and_approve() {
     run("who.yaml", include_str!("../who.yaml"));
 }

@@ -2,6 +2,7 @@
 
 use http::{Request, StatusCode};
 use k8s_openapi::api::core::v1::Pod as ApiPod;
+use runcord_runtime::mask::Mask;
 use runcord_runtime::target::{Acted, Permit};
 
 use crate::act::{Act, Evict, Patch};
@@ -25,11 +26,11 @@ impl Writer {
     }
 
     /// Carries out one act. The permit is spent, whatever comes of it.
-    pub(crate) async fn apply(&self, permit: Permit, reader: &Reader, act: &Act) -> Acted {
+    pub(crate) async fn apply(&self, permit: Permit, reader: &Reader, mask: &Mask, act: &Act) -> Acted {
         match act {
             Act::Patch(patch) => self.patch(permit, patch).await,
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
-            Act::Upkeep(act) => self.upkeep(permit, reader, act).await,
+            Act::Upkeep(act) => self.upkeep(permit, reader, mask, act).await,
             Act::Secret(act) => self.secret(permit, reader, act).await,
             Act::Volume(VolumeAct::Grow(it)) => self.grow(permit, it).await,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {
@@ -46,8 +47,8 @@ impl Writer {
         }
     }
 
-    async fn upkeep(&self, permit: Permit, reader: &Reader, act: &UpkeepAct) -> Acted {
-        let request = match upkeep::apply::request(reader, act, Mode::Real).await {
+    async fn upkeep(&self, permit: Permit, reader: &Reader, mask: &Mask, act: &UpkeepAct) -> Acted {
+        let request = match upkeep::apply::request(reader, mask, act, Mode::Real).await {
             Ok(request) => request,
             Err(Unsent::Changed(reason)) => return refused(reason),
             Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),

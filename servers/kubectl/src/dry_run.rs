@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use futures::{StreamExt, TryStreamExt, stream};
 use http::{Request, StatusCode};
 use runcord_model::Refusal;
+use runcord_runtime::mask::Mask;
 
 use crate::act::{Act, Evict, Patch};
 use crate::reader::Reader;
@@ -71,20 +72,20 @@ impl Rehearsal {
     }
 
     /// Asks about every act that mutates.
-    pub(crate) async fn ask(&self, acts: &[Act]) -> Result<DryRun, Refusal> {
+    pub(crate) async fn ask(&self, mask: &Mask, acts: &[Act]) -> Result<DryRun, Refusal> {
         let mut patched = BTreeSet::new();
         let mut asked = Vec::new();
         for act in acts {
             match act {
                 Act::Patch(patch) if patched.insert(patch.object.label()) => {
-                    asked.push(self.one(Question::Patch(patch)));
+                    asked.push(self.one(mask, Question::Patch(patch)));
                 }
-                Act::Patch(patch) => asked.push(self.one(Question::Later(patch))),
-                Act::Evict(evict) => asked.push(self.one(Question::Evict(evict))),
+                Act::Patch(patch) => asked.push(self.one(mask, Question::Later(patch))),
+                Act::Evict(evict) => asked.push(self.one(mask, Question::Evict(evict))),
                 Act::Upkeep(act) if act.waits() => {}
-                Act::Upkeep(act) => asked.push(self.one(Question::Upkeep(act))),
-                Act::Secret(act) => asked.push(self.one(Question::Secret(act))),
-                Act::Volume(VolumeAct::Grow(it)) => asked.push(self.one(Question::Grow(it))),
+                Act::Upkeep(act) => asked.push(self.one(mask, Question::Upkeep(act))),
+                Act::Secret(act) => asked.push(self.one(mask, Question::Secret(act))),
+                Act::Volume(VolumeAct::Grow(it)) => asked.push(self.one(mask, Question::Grow(it))),
                 Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {}
             }
         }
@@ -92,7 +93,7 @@ impl Rehearsal {
         Ok(DryRun { answers })
     }
 
-    async fn one(&self, question: Question<'_>) -> Result<Answer, Refusal> {
+    async fn one(&self, mask: &Mask, question: Question<'_>) -> Result<Answer, Refusal> {
         match question {
             Question::Patch(patch) => {
                 let answer = self.send(requests::patch(patch, Mode::DryRun)).await?;
@@ -104,7 +105,8 @@ impl Rehearsal {
             }
             Question::Upkeep(act) => {
                 let reader = Reader::new(self.wire.clone());
-                self.made(act.describe(), upkeep::apply::request(&reader, act, Mode::DryRun).await).await
+                let request = upkeep::apply::request(&reader, mask, act, Mode::DryRun).await;
+                self.made(act.describe(), request).await
             }
             Question::Secret(act) => {
                 let reader = Reader::new(self.wire.clone());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use runcord_model::action::{BadStep, StepCall};
 use runcord_model::{Catalog, Change, Refusal};
+use runcord_runtime::mask::MaskFile;
 use runcord_runtime::target::{
     ActKind, Acted, Actions, Draft, Fixed, Measured, Permit, Settled, Target, Waited,
 };
@@ -32,6 +33,7 @@ pub struct Kubernetes {
     writer: Writer,
     authority: String,
     context: Option<String>,
+    mask: MaskFile,
     /// Workloads that were seen before the run: they stay in view when none of their pods is on the node any more.
     recalled: Mutex<BTreeSet<OwnerRef>>,
 }
@@ -44,19 +46,21 @@ impl std::fmt::Debug for Kubernetes {
 }
 
 impl Kubernetes {
-    /// Connects to one cluster, and makes sure that it answers and can be told apart.
+    /// Connects to one cluster, and makes sure that it answers and can be told apart. The mask is opened
+    /// only when a plan is made or carried out.
     ///
     /// # Errors
     /// `target_unreachable` when there is no usable kubeconfig or no answer, `precondition_failed` when the cluster's
     /// certificate is not checked or the credentials may not even read the namespace `kube-system`.
-    pub async fn connect(connect: Connect) -> Result<Self, Refusal> {
-        let Connected { wire, authority, context } = connect::connect(&connect).await?;
+    pub async fn connect(connect: &Connect, mask: MaskFile) -> Result<Self, Refusal> {
+        let Connected { wire, authority, context } = connect::connect(connect).await?;
         let kubernetes = Self {
             reader: Reader::new(wire.clone()),
             rehearsal: Rehearsal::new(wire.clone()),
             writer: Writer::new(wire),
             authority,
             context,
+            mask,
             recalled: Mutex::new(BTreeSet::new()),
         };
         kubernetes.identity().await?;
@@ -139,7 +143,7 @@ impl Target for Kubernetes {
     }
 
     async fn probe(&self, actions: &[Action]) -> Result<Seen, Refusal> {
-        Ok(probe::probe(&self.reader, actions, &self.recalled()).await?)
+        Ok(probe::probe(&self.reader, self.mask.open()?, actions, &self.recalled()).await?)
     }
 
     fn recall(&self, before: &Seen) {
@@ -148,11 +152,14 @@ impl Target for Kubernetes {
     }
 
     async fn dry_run(&self, acts: &[Act]) -> Result<DryRun, Refusal> {
-        self.rehearsal.ask(acts).await
+        self.rehearsal.ask(self.mask.open()?, acts).await
     }
 
     async fn apply(&self, permit: Permit, act: &Act) -> Acted {
-        self.writer.apply(permit, &self.reader, act).await
+        match self.mask.open() {
+            Ok(mask) => self.writer.apply(permit, &self.reader, mask, act).await,
+            Err(refusal) => Acted::Refused { reason: refusal.message },
+        }
     }
 
     async fn wait(&self, act: &Act) -> Waited {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use runcord_model::PlanId;
+use runcord_runtime::mask::Mask;
 use runcord_runtime::target::Fixed;
 
 use crate::act::{Annotated, BudgetRef, Evict, Object, Patch, Touch};
@@ -16,6 +17,10 @@ use crate::seen::{
 
 pub(crate) fn fixed() -> Fixed {
     Fixed { at: "2026-11-22T10:00:00.5Z".parse().unwrap(), plan: PlanId::from_entropy([7; 16]) }
+}
+
+pub(crate) fn mask() -> Mask {
+    Mask::new([7; 32])
 }
 
 pub(crate) fn uid(text: &str) -> Uid {

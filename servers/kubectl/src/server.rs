@@ -11,6 +11,7 @@ use miette::Report;
 use runcord_model::{Principal, Refusal, RunId};
 use runcord_runtime::launch::Launcher;
 use runcord_runtime::library::Library;
+use runcord_runtime::mask::MaskFile;
 use runcord_runtime::service::Service;
 use runcord_runtime::settings::{Options, Origin, Settings, login};
 use runcord_runtime::target::Actions;
@@ -100,7 +101,7 @@ async fn serve(cli: &Cli, settings: Settings) -> Result<(), Failed> {
         .map_err(|e| Failed { report: e.into(), code: 1 })?;
     let principal = library.current().policies.principal(&login(), settings.agent.as_str());
     let principal: Principal = principal.map_err(|e| Failed { report: miette::miette!("{e}"), code: 1 })?;
-    let target = connect(&cli.cluster).await?;
+    let target = connect(&cli.cluster, &settings).await.map_err(surroundings)?;
     let launcher = launcher(cli, &settings, target.context())?;
     let service = Service::new(target, library, settings, launcher).await.map_err(surroundings)?;
     let service = Arc::new(service);
@@ -122,14 +123,14 @@ async fn take_up_for_ever(service: Arc<Service<Kubernetes>>) {
 
 async fn work(cluster: &Cluster, settings: &Settings, run: &RunId) -> Result<(), Failed> {
     worker::leave_session();
-    let connect = || async { Kubernetes::connect(cluster.into()).await };
+    let connect = || connect(cluster, settings);
     worker::work_in(connect, &settings.state, run)
         .await
         .map_err(|error| Failed { report: miette::miette!("{error}"), code: 3 })
 }
 
-async fn connect(cluster: &Cluster) -> Result<Kubernetes, Failed> {
-    Kubernetes::connect(cluster.into()).await.map_err(surroundings)
+async fn connect(cluster: &Cluster, settings: &Settings) -> Result<Kubernetes, Refusal> {
+    Kubernetes::connect(&cluster.into(), MaskFile::of(&settings.state)).await
 }
 
 impl From<&Cluster> for Connect {

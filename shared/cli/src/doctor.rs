@@ -7,6 +7,7 @@ use runcord_ledger::{ChainError, CordState, Ledger};
 use runcord_model::approval::APPROVAL_NAMESPACE;
 use runcord_runtime::authority;
 use runcord_runtime::chain;
+use runcord_runtime::mask::{self, MaskError};
 use runcord_runtime::settings::{Origin, Settings, login};
 use serde::Serialize;
 use serde_json::json;
@@ -74,7 +75,7 @@ pub(crate) async fn run(args: &Args, around: &Around) -> Result<Answer, Failure>
     // A target that cannot be reached says why on standard error.
     runcord_runtime::telemetry::init();
     let settings = around.settings()?;
-    let mut checks = vec![configuration(&settings), state_folder(&settings.state)];
+    let mut checks = vec![configuration(&settings), state_folder(&settings.state), mask_key(&settings.state)];
     let ledger = ledger(around, &mut checks);
     let set = files(around, &settings, &mut checks);
     checks.push(match (&ledger, &set) {
@@ -159,6 +160,26 @@ fn state_folder(state: &Path) -> Check {
             format!("chmod 700 {}", state.display()),
         ),
         Ok(_) => ok(what, format!("{}, closed to others", state.display())),
+    }
+}
+
+fn mask_key(state: &Path) -> Check {
+    let what = "mask key";
+    match mask::find(state) {
+        Ok(Some(_)) => ok(what, format!("{}, closed to others", mask::FILE)),
+        Ok(None) => ok(what, "none yet: the first plan makes it"),
+        Err(error @ MaskError::File(_)) => {
+            bad(what, State::Unreachable, chain(&error), "check the path and its permissions")
+        }
+        Err(error @ (MaskError::Exposed | MaskError::Size)) => bad(
+            what,
+            State::Problem,
+            chain(&error),
+            format!(
+                "put your copy of {0} back, or delete {0}: what open plans compare under it then counts as changed",
+                state.join(mask::FILE).display()
+            ),
+        ),
     }
 }
 
@@ -329,6 +350,18 @@ mod tests {
         let answer = answer(&[ok("fine", "yes"), bad("state folder", State::Problem, "open", "chmod 700 x")]);
         assert!(answer.page.contains("To mend\n  state folder: chmod 700 x"), "{}", answer.page);
         assert_eq!(answer.json["checks"][1]["mend"], "chmod 700 x");
+    }
+
+    #[test]
+    fn a_mask_key_that_others_may_read_is_a_problem() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(mask_key(folder.path()).state, State::Ok, "none is needed yet");
+        let file = folder.path().join(mask::FILE);
+        std::fs::write(&file, [7; 32]).unwrap();
+        for (mode, state) in [(0o644, State::Problem), (0o600, State::Ok)] {
+            std::fs::set_permissions(&file, std::fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(mask_key(folder.path()).state, state, "{mode:o}");
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `runcord policy`: checks the policy, runs its tests, explains what it said of a plan.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use miette::Report;
@@ -198,6 +199,7 @@ fn ask(kept: &KeptPlan, loaded: &Loaded) -> Result<Ask, Failure> {
         principal: body.principal.clone(),
         effect: entry.runbook.effect(),
         runbook: body.runbook.name.clone(),
+        actions: actions(&body.effect.equal),
         server: entry.runbook.server().to_owned(),
         target: loaded.policies.target(&body.target.identity),
         scopes: scopes(&body.effect.equal),
@@ -208,6 +210,12 @@ fn ask(kept: &KeptPlan, loaded: &Loaded) -> Result<Ask, Failure> {
 fn irreversible_cap(kept: &KeptPlan, loaded: &Loaded) -> i64 {
     let entry = loaded.runbooks.get(&kept.plan.body.runbook.name);
     entry.map_or(0, |entry| i64::from(entry.runbook.limits().irreversible))
+}
+
+/// What the steps do.
+fn actions(steps: &Value) -> BTreeSet<String> {
+    let action = |step: &Value| step.get("action").and_then(Value::as_str).map(str::to_owned);
+    steps.as_array().into_iter().flatten().filter_map(action).collect()
 }
 
 /// What the steps name.
@@ -244,8 +252,9 @@ mod tests {
     }
 
     #[test]
-    fn scopes_come_from_the_steps_of_the_plan() {
+    fn scopes_and_actions_come_from_the_steps_of_the_plan() {
         let steps = json!([{"step": "drain", "action": "cordon", "with": {"node": "n7"}, "effect": {}}]);
+        assert_eq!(actions(&steps).iter().collect::<Vec<_>>(), ["cordon"]);
         assert_eq!(scopes(&steps).nodes.iter().collect::<Vec<_>>(), ["n7"]);
     }
 }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use clap::Args;
 use runcord_kubectl::drift::ClusterInspector;
 use runcord_kubectl::names::Namespace;
-use runcord_kubectl::{Connect, KubectlActions, Kubernetes};
+use runcord_kubectl::{Connect, KubectlActions};
 use runcord_ledger::KeptRun;
 use runcord_model::{Catalog, Refusal, RunView};
 use runcord_runtime::drift::Inspector;
 use runcord_runtime::library::{Library, LoadError};
 use runcord_runtime::settings::Settings;
-use runcord_runtime::target::{Actions, Target};
+use runcord_runtime::target::Actions;
 use runcord_runtime::view;
 
 /// How to reach the target of a server.
@@ -45,7 +45,7 @@ pub(crate) fn run_view(run: &KeptRun) -> RunView {
 
 /// The identity of the target that is reached so.
 pub(crate) async fn identity(reach: &Reach) -> Result<String, Refusal> {
-    Kubernetes::connect(reach.to_connect()).await?.identity().await
+    inspector(reach, &[]).await?.identity().await
 }
 
 /// What looks for drift on the target that is reached so.

@@ -12,6 +12,7 @@ pub mod drift;
 pub mod entry;
 pub mod launch;
 pub mod library;
+pub mod mask;
 pub mod material;
 pub mod page;
 pub mod pipeline;

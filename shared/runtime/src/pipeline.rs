@@ -104,6 +104,7 @@ impl Requested {
             principal: self.principal.clone(),
             effect: self.entry.runbook.effect(),
             runbook: self.entry.runbook.name().clone(),
+            actions: self.calls.iter().map(|call| call.action.clone()).collect(),
             server: self.entry.runbook.server().to_owned(),
             target: target.clone(),
             scopes: self.scopes.clone(),

@@ -4,11 +4,22 @@ use runcord_ledger::{ClockBehind, Ledger, LedgerError};
 use runcord_model::{Code, Decision, Moment, PlanId, Refusal, RunId};
 use serde_json::json;
 
+use crate::mask::MaskError;
+
 pub(crate) fn ledger(error: &LedgerError) -> Refusal {
     tracing::error!(error = %chain(error), "the ledger cannot be used");
     Refusal::new(
         Code::LedgerUnavailable,
         "the ledger cannot be used, so nothing may be planned or applied",
+        "run `runcord doctor` on this machine; it says what is wrong with the state folder and how to mend it",
+    )
+}
+
+pub(crate) fn mask(error: &MaskError) -> Refusal {
+    tracing::error!(error = %chain(error), "what may be secret cannot be masked");
+    Refusal::new(
+        Code::LedgerUnavailable,
+        format!("{error}, so nothing may be planned or applied"),
         "run `runcord doctor` on this machine; it says what is wrong with the state folder and how to mend it",
     )
 }

@@ -6,13 +6,15 @@
 mod approval;
 mod canonical;
 mod digest;
+mod mask;
 mod plan;
 mod signers;
 mod statement;
 
 pub use approval::{ApprovalError, SignatureError};
 pub use canonical::{NotCanonical, canonical};
-pub use digest::{digest, digest_of, digest_tree, keyed_digest};
+pub use digest::{digest, digest_of, digest_tree};
+pub use mask::Mask;
 pub use plan::digests_hold;
 pub use signers::{Approvers, BadSigners, Fault};
 pub use statement::{PREDICATE_TYPE, Subject, statement};

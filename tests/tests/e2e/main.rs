@@ -12,6 +12,7 @@ mod drift;
 mod gates;
 mod harness;
 mod hostile;
+mod masked;
 mod permissions;
 mod secrets;
 mod sessions;

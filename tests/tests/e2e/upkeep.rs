@@ -473,6 +473,20 @@ pub(crate) async fn stop_lease(bed: &Bed, node: &str) -> Result<()> {
     Ok(())
 }
 
+/// What a server says to a dead node's release whose library holds the shipped runbook under a name of the site's own.
+async fn planned_under_another_name(bed: &Bed, node: &str) -> Result<Answer> {
+    let shipped = runcord_runbooks::shipped().iter().find(|(name, _)| name.contains("release_dead_node"));
+    let (_, text) = shipped.context("not in the library")?;
+    let folder = bed.path("own-runbooks");
+    std::fs::create_dir(&folder)?;
+    std::fs::write(
+        folder.join("bury_node.yaml"),
+        text.replace("name: release_dead_node", "name: bury_node"),
+    )?;
+    let session = bed.session_with(Era::Stateless, &[("RUNCORD_RUNBOOKS", folder)]).await?;
+    planned(&session, "plan_bury_node", json!({"node": node, "timeout": "1m"})).await?.done()
+}
+
 #[tokio::test]
 async fn a_dead_node_is_released_by_two_people_and_taken_back() -> Result<()> {
     let bed = Bed::new("dead", 4).await?;
@@ -519,6 +533,11 @@ async fn a_dead_node_is_released_by_two_people_and_taken_back() -> Result<()> {
     let plan = planned(&session, "plan_release_dead_node", args).await?.done()?;
     assert_eq!(plan.content["decision"]["approvals_needed"], json!([[{"count": 2, "group": "approvers"}]]));
     assert!(plan.content["decision"]["reasons"].to_string().contains("dead-node.two-people"));
+    let renamed = planned_under_another_name(&bed, &node).await?;
+    assert_eq!(
+        renamed.content["decision"], plan.content["decision"],
+        "a site's own runbook is judged the same"
+    );
     approved(&bed, &plan, &[Approver::Ana]).await?;
     assert_eq!(apply(&session, &plan).await?.refusal()?, "approval_required", "one is not enough");
     approved(&bed, &plan, &[Approver::Ben]).await?;

@@ -13,6 +13,7 @@ use std::collections::BTreeSet;
 use k8s_openapi::api::core::v1::{Node as ApiNode, Pod as ApiPod};
 use kube::api::ListParams;
 use runcord_model::Refusal;
+use runcord_runtime::mask::Mask;
 
 use crate::actions::{Action, Kind, WorkloadRef};
 use crate::convert::{self, Malformed};
@@ -49,6 +50,7 @@ impl From<ProbeError> for Refusal {
 /// their pods is on the node any more.
 pub(crate) async fn probe(
     reader: &Reader,
+    mask: &Mask,
     actions: &[Action],
     remembered: &BTreeSet<OwnerRef>,
 ) -> Result<Seen, ProbeError> {
@@ -84,7 +86,7 @@ pub(crate) async fn probe(
         )
     };
     let mutates = !actions.iter().all(looks);
-    seen.upkeep = upkeep::probe::look(reader, &seen.focus.upkeep).await?;
+    seen.upkeep = upkeep::probe::look(reader, mask, &seen.focus.upkeep).await?;
     seen.volumes = volumes::probe::look(reader, &seen.focus.volumes).await?;
     if mutates {
         around::look(reader, &mut seen, &pods, keepers, fetched, scaled(actions)).await?;

@@ -31,14 +31,14 @@ pub enum UpkeepAct {
 }
 
 /// Puts the pod template of a kept revision back. The template itself, which may hold what is nobody's business, is not
-/// kept here: its digest is, and it is read again when it is sent.
+/// kept here: its masked digest is, and it is read again when it is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutBack {
     /// The workload.
     pub workload: WorkloadRef,
     /// Its uid.
     pub uid: Uid,
-    /// The digest of its pod template as it was.
+    /// The masked digest of its pod template as it was.
     pub before: String,
     /// The number of the revision that it has now.
     pub from: i64,
@@ -48,7 +48,7 @@ pub struct PutBack {
     pub kept: ObjectName,
     /// That object's uid.
     pub kept_uid: Uid,
-    /// The digest of the pod template that is put back.
+    /// The masked digest of the pod template that is put back.
     pub after: String,
     /// The images of the containers that change: `(container, before, after)`. Free text.
     pub images: Vec<(String, String, String)>,

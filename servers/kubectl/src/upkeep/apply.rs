@@ -1,6 +1,7 @@
 //! Making the request of an act: what must be read again right before it is sent is read here. Nothing is sent here.
 
 use http::Request;
+use runcord_runtime::mask::Mask;
 use serde_json::Value;
 
 use super::acts::{Annotations, PutBack, Service, ServiceChange, UpkeepAct};
@@ -24,11 +25,12 @@ pub(crate) enum Unsent {
 /// The request of an act that mutates, made of what is there now.
 pub(crate) async fn request(
     reader: &Reader,
+    mask: &Mask,
     act: &UpkeepAct,
     mode: Mode,
 ) -> Result<Request<Vec<u8>>, Unsent> {
     match act {
-        UpkeepAct::RollBack(it) => roll_back(reader, it, mode).await,
+        UpkeepAct::RollBack(it) => roll_back(reader, mask, it, mode).await,
         UpkeepAct::Suspend(it) => built(requests::suspend(it, mode)),
         UpkeepAct::Delete(it) => built(requests::delete(it, mode)),
         UpkeepAct::Service(it) => service(reader, it, mode).await,
@@ -39,15 +41,20 @@ pub(crate) async fn request(
 }
 
 /// Reads workload and revision once more: the templates must be those that were planned, by digest.
-async fn roll_back(reader: &Reader, it: &PutBack, mode: Mode) -> Result<Request<Vec<u8>>, Unsent> {
+async fn roll_back(
+    reader: &Reader,
+    mask: &Mask,
+    it: &PutBack,
+    mode: Mode,
+) -> Result<Request<Vec<u8>>, Unsent> {
     let workload = &it.workload;
     let Some(live) = live(reader, workload).await? else {
         return Err(changed(format!("{workload} is gone")));
     };
-    let generation = unchanged(it, &live)?;
+    let generation = unchanged(mask, it, &live)?;
     let kept = source(reader, workload, it.kept.as_str()).await?;
     let kept = kept.filter(|kept| kept.uid == it.kept_uid.as_str());
-    let kept = kept.filter(|kept| template::digest(&kept.template) == it.after);
+    let kept = kept.filter(|kept| template::digest(mask, &kept.template) == it.after);
     let Some(kept) = kept else {
         return Err(changed(format!("revision {} of {workload} is not as it was planned any more", it.to)));
     };
@@ -60,9 +67,9 @@ async fn roll_back(reader: &Reader, it: &PutBack, mode: Mode) -> Result<Request<
 }
 
 /// The generation of a workload that is still as it was planned.
-fn unchanged(it: &PutBack, live: &Value) -> Result<i64, Unsent> {
+fn unchanged(mask: &Mask, it: &PutBack, live: &Value) -> Result<i64, Unsent> {
     let same = live.pointer("/metadata/uid").and_then(Value::as_str) == Some(it.uid.as_str())
-        && live.pointer("/spec/template").is_some_and(|now| template::digest(now) == it.before);
+        && live.pointer("/spec/template").is_some_and(|now| template::digest(mask, now) == it.before);
     match live.pointer("/metadata/generation").and_then(Value::as_i64) {
         Some(generation) if same => Ok(generation),
         Some(_) | None => Err(changed(format!("{} is not as it was planned any more", it.workload))),
@@ -103,11 +110,12 @@ impl From<ProbeError> for Unsent {
 mod tests {
     use super::*;
     use crate::actions::{Kind, WorkloadRef};
-    use crate::samples::{fixed, uid};
+    use crate::samples::{fixed, mask, uid};
     use serde_json::json;
 
     #[test]
     fn a_workload_that_changed_since_is_not_rolled_back() {
+        let mask = mask();
         let template = json!({"spec": {"containers": [{"name": "main", "image": "x:2"}]}});
         let it = PutBack {
             workload: WorkloadRef {
@@ -116,7 +124,7 @@ mod tests {
                 name: "web".parse().unwrap(),
             },
             uid: uid("u1"),
-            before: template::digest(&template),
+            before: template::digest(&mask, &template),
             from: 2,
             to: 1,
             kept: "web-1".parse().unwrap(),
@@ -130,9 +138,11 @@ mod tests {
             template["spec"]["containers"][0]["image"] = json!(image);
             json!({"metadata": {"uid": uid, "generation": 7}, "spec": {"template": template}})
         };
-        assert!(matches!(unchanged(&it, &live("u1", "x:2")), Ok(7)));
-        assert!(unchanged(&it, &live("u1", "x:3")).is_err(), "another template");
-        assert!(unchanged(&it, &live("u2", "x:2")).is_err(), "another object of the same name");
+        assert!(matches!(unchanged(&mask, &it, &live("u1", "x:2")), Ok(7)));
+        assert!(unchanged(&mask, &it, &live("u1", "x:3")).is_err(), "another template");
+        assert!(unchanged(&mask, &it, &live("u2", "x:2")).is_err(), "another object of the same name");
+        let other = Mask::new([8; 32]);
+        assert!(unchanged(&other, &it, &live("u1", "x:2")).is_err(), "planned under a key that was lost");
         let operations = it.operations(7, &template, Annotations::Missing);
         assert_eq!(operations[1], json!({"op": "test", "path": "/metadata/generation", "value": 7}));
     }

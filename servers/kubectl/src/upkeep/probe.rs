@@ -5,6 +5,7 @@ mod revisions;
 mod vitals;
 
 use k8s_openapi::api::core::v1::Pod as ApiPod;
+use runcord_runtime::mask::Mask;
 
 use super::fields::UpkeepAction;
 use super::seen::{UpkeepFocus, UpkeepSeen};
@@ -49,10 +50,14 @@ pub(crate) async fn named_pods(reader: &Reader, focus: &Focus) -> Result<Vec<Api
 }
 
 /// Everything else that these actions are concerned with.
-pub(crate) async fn look(reader: &Reader, focus: &UpkeepFocus) -> Result<UpkeepSeen, ProbeError> {
+pub(crate) async fn look(
+    reader: &Reader,
+    mask: &Mask,
+    focus: &UpkeepFocus,
+) -> Result<UpkeepSeen, ProbeError> {
     let mut seen = UpkeepSeen::default();
     for workload in &focus.histories {
-        seen.histories.extend(revisions::history(reader, workload).await?);
+        seen.histories.extend(revisions::history(reader, mask, workload).await?);
     }
     for (namespace, name) in &focus.cron_jobs {
         seen.cron_jobs.extend(jobs::cron_job(reader, namespace, name).await?);

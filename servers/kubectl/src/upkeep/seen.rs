@@ -44,7 +44,7 @@ pub struct UpkeepSeen {
 pub struct History {
     /// The workload.
     pub workload: WorkloadRef,
-    /// The digest of its pod template as it is.
+    /// The masked digest of its pod template as it is.
     pub template: String,
     /// The revisions that its controller keeps, the oldest first.
     pub revisions: Vec<KeptRevision>,
@@ -59,7 +59,7 @@ pub struct KeptRevision {
     pub name: ObjectName,
     /// That object's uid.
     pub uid: Uid,
-    /// The digest of its pod template.
+    /// The masked digest of its pod template.
     pub template: String,
     /// The image of each container. Free text: shown only made visible.
     pub images: BTreeMap<String, String>,

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use runcord_runtime::mask::Mask;
 use serde_json::{Map, Value};
-use sha2::{Digest as _, Sha256};
 
 /// What a ReplicaSet's controller adds to the template that it was made from.
 const POD_TEMPLATE_HASH: &str = "pod-template-hash";
@@ -25,11 +25,10 @@ pub(crate) fn of_controller_revision(object: &Value) -> Option<Value> {
     (directive.as_ref().and_then(Value::as_str) == Some("replace")).then_some(template)
 }
 
-/// The digest of a pod template: equal for equal templates, however they are written down.
-pub(crate) fn digest(template: &Value) -> String {
-    let mut hash = Sha256::new();
-    hash.update(sorted(template).to_string().as_bytes());
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+/// The digest of a pod template: equal for equal templates, however they are written down. Masked, since a template may
+/// hold literal values of environment variables, which could be guessed.
+pub(crate) fn digest(mask: &Mask, template: &Value) -> String {
+    mask.digest(&without_nulls(template))
 }
 
 /// The image of each container.
@@ -39,15 +38,14 @@ pub(crate) fn images(template: &Value) -> BTreeMap<String, String> {
     containers.filter_map(|c| Some((text(c, "name")?, text(c, "image")?))).collect()
 }
 
-/// Keys in order, nulls left out: some writers write an empty time as null.
-fn sorted(value: &Value) -> Value {
+/// Some writers write an empty time as null.
+fn without_nulls(value: &Value) -> Value {
     match value {
-        Value::Object(map) => {
-            let kept: BTreeMap<_, _> =
-                map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), sorted(v))).collect();
-            Value::Object(kept.into_iter().collect::<Map<_, _>>())
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(_, below)| !below.is_null());
+            Value::Object(kept.map(|(key, below)| (key.clone(), without_nulls(below))).collect::<Map<_, _>>())
         }
-        Value::Array(items) => Value::Array(items.iter().map(sorted).collect()),
+        Value::Array(items) => Value::Array(items.iter().map(without_nulls).collect()),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
@@ -55,24 +53,26 @@ fn sorted(value: &Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::mask;
     use serde_json::json;
 
     #[test]
     fn a_kept_template_is_the_one_that_the_workload_had() {
+        let mask = mask();
         let had = json!({"metadata": {"labels": {"app": "web"}}, "spec": {"containers": [{"name": "a", "image": "x:1"}]}});
         let mut kept = had.clone();
         kept["metadata"]["labels"][POD_TEMPLATE_HASH] = json!("5d9c7b");
         kept["metadata"]["creationTimestamp"] = Value::Null;
         let of_set = of_replica_set(&json!({"spec": {"template": kept}})).unwrap();
-        assert_eq!(digest(&of_set), digest(&had));
+        assert_eq!(digest(&mask, &of_set), digest(&mask, &had));
         let mut patch = had.clone();
         patch["$patch"] = json!("replace");
         let of_revision = of_controller_revision(&json!({"data": {"spec": {"template": patch}}})).unwrap();
-        assert_eq!(digest(&of_revision), digest(&had));
+        assert_eq!(digest(&mask, &of_revision), digest(&mask, &had));
         assert_eq!(images(&had)["a"], "x:1");
         let mut other = had.clone();
         other["spec"]["containers"][0]["image"] = json!("x:2");
-        assert_ne!(digest(&other), digest(&had));
+        assert_ne!(digest(&mask, &other), digest(&mask, &had));
     }
 
     #[test]

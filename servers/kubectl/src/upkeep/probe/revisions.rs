@@ -1,5 +1,6 @@
 //! The revisions that a workload's controller keeps: ReplicaSets of a Deployment, ControllerRevisions of the others.
 
+use runcord_runtime::mask::Mask;
 use serde_json::Value;
 
 use crate::actions::{Kind, WorkloadRef};
@@ -41,34 +42,44 @@ pub(crate) async fn source(
 }
 
 /// Its revisions; nothing when the workload is not there.
-pub(super) async fn history(reader: &Reader, workload: &WorkloadRef) -> Result<Option<History>, ProbeError> {
+pub(super) async fn history(
+    reader: &Reader,
+    mask: &Mask,
+    workload: &WorkloadRef,
+) -> Result<Option<History>, ProbeError> {
     let Some(live) = live(reader, workload).await? else { return Ok(None) };
     let uid = text(&live, "/metadata/uid").ok_or(Malformed { what: "workload", field: "uid" })?;
     let plural = keepers_of(workload.kind);
     let path = format!("/apis/apps/v1/namespaces/{}/{plural}", workload.namespace);
     let kept = raw::list(reader, &path, Extent::Whole, plural).await?;
-    Ok(Some(read(workload, &live, &uid, &kept)?))
+    Ok(Some(read(mask, workload, &live, &uid, &kept)?))
 }
 
-fn read(workload: &WorkloadRef, live: &Value, uid: &str, kept: &[Value]) -> Result<History, Malformed> {
+fn read(
+    mask: &Mask,
+    workload: &WorkloadRef,
+    live: &Value,
+    uid: &str,
+    kept: &[Value],
+) -> Result<History, Malformed> {
     let template = live.pointer("/spec/template").ok_or(Malformed { what: "workload", field: "template" })?;
     let mut revisions = Vec::new();
     for object in kept.iter().filter(|object| controlled_by(object, uid)) {
-        revisions.extend(revision(workload.kind, object)?);
+        revisions.extend(revision(mask, workload.kind, object)?);
     }
     revisions.sort_by_key(|kept: &KeptRevision| kept.number);
-    Ok(History { workload: workload.clone(), template: template::digest(template), revisions })
+    Ok(History { workload: workload.clone(), template: template::digest(mask, template), revisions })
 }
 
 /// One kept revision; nothing for one that has no number yet.
-fn revision(kind: Kind, object: &Value) -> Result<Option<KeptRevision>, Malformed> {
+fn revision(mask: &Mask, kind: Kind, object: &Value) -> Result<Option<KeptRevision>, Malformed> {
     let malformed = |field| Malformed { what: "revision", field };
     let Some(number) = number(kind, object) else { return Ok(None) };
     let template = template_of(kind, object).ok_or(malformed("template"))?;
     let name = text(object, "/metadata/name").and_then(|t| t.parse().ok()).ok_or(malformed("name"))?;
     let uid: Uid = text(object, "/metadata/uid").and_then(|t| t.parse().ok()).ok_or(malformed("uid"))?;
     let images = template::images(&template);
-    Ok(Some(KeptRevision { number, name, uid, template: template::digest(&template), images }))
+    Ok(Some(KeptRevision { number, name, uid, template: template::digest(mask, &template), images }))
 }
 
 fn keepers_of(kind: Kind) -> &'static str {
@@ -107,6 +118,7 @@ fn text(object: &Value, pointer: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::mask;
     use serde_json::json;
 
     fn template(image: &str) -> Value {
@@ -138,12 +150,13 @@ mod tests {
     fn the_current_and_the_previous_revision_are_found_by_their_templates() {
         let live = json!({"spec": {"template": template("x:2")}});
         let kept = [set(10, "x:2", "u"), set(9, "x:1", "u"), set(11, "x:3", "somebody-elses")];
-        let history = read(&web(), &live, "u", &kept).unwrap();
+        let history = read(&mask(), &web(), &live, "u", &kept).unwrap();
         assert_eq!(history.revisions.len(), 2, "only its own");
         assert_eq!(history.current().map(|r| r.number), Some(10));
         assert_eq!(history.previous().map(|r| r.number), Some(9));
         assert!(history.revision(11).is_none());
-        let unrecorded = read(&web(), &json!({"spec": {"template": template("x:4")}}), "u", &kept).unwrap();
+        let unrecorded =
+            read(&mask(), &web(), &json!({"spec": {"template": template("x:4")}}), "u", &kept).unwrap();
         assert!(unrecorded.current().is_none() && unrecorded.previous().is_none());
     }
 }
