@@ -314,10 +314,7 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
 
     let plain = PatchParams::default();
     assert!(by_policy(&deployments.patch("web", &plain, &image()).await), "an image");
-    let mark = format!("pln_{}", "a".repeat(26));
-    let marked = |spec: Value| {
-        Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}, "spec": spec}))
-    };
+    let (mark, marked) = (mark('a'), |spec: Value| marked('a', spec));
     let marked_top = |mut patch: Value| {
         merge(&mut patch, &json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}}));
         Patch::Merge(patch)
@@ -357,10 +354,7 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     let node = format!("{}-n1", bed.name);
     let taint = Patch::Merge(json!({"spec": {"taints": [{"key": "x", "effect": "NoExecute"}]}}));
     assert!(by_policy(&nodes.patch(&node, &plain, &taint).await), "a taint");
-    let marked_node = |spec: Value| {
-        Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}, "spec": spec}))
-    };
-    let taint = marked_node(json!({"taints": [{"key": "x", "effect": "NoExecute"}]}));
+    let taint = marked(json!({"taints": [{"key": "x", "effect": "NoExecute"}]}));
     assert!(by_policy(&nodes.patch(&node, &plain, &taint).await), "a taint that no runbook sets");
     assert!(by_policy(&nodes.delete(&node, &DeleteParams::default()).await), "a node");
     let jobs = thief.api::<Job>(bed.name.as_str());
@@ -416,10 +410,6 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     kept.patch("db", &plain, &marked_top(json!({"stringData": {"password": "x"}}))).await?;
     kept.create(&PostParams::default(), &kept_copy(&of_db, &mark, json!({}))?).await?;
     evict(&thief, &pod, json!({"preconditions": {"uid": pod.metadata.uid}})).await?;
-    let out =
-        json!([{"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}]);
-    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
-    nodes.patch(&node, &dry, &marked_node(json!({"taints": out}))).await?;
     jobs.delete("done", &DeleteParams::foreground().preconditions(by_uid(&uid))).await?;
     // And nobody else is held by it.
     bed.cluster.api::<Deployment>(bed.name.as_str()).patch("web", &plain, &image()).await?;
@@ -452,6 +442,106 @@ fn merge(value: &mut Value, change: &Value) {
     }
 }
 
+/// A mark of the shape that plans have; another one for each letter.
+fn mark(letter: char) -> String {
+    format!("pln_{}", letter.to_string().repeat(26))
+}
+
+/// What a plan would write, whose mark is made of that letter.
+fn marked(letter: char, spec: Value) -> Patch<Value> {
+    Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/plan": mark(letter)}}, "spec": spec}))
+}
+
+#[tokio::test]
+async fn a_mark_that_is_there_licenses_no_further_write() -> Result<()> {
+    let bed = Bed::new("oldmark", 1).await?;
+    web(&bed, 1).await?;
+    let account = Account::new(&bed, &[]).await?;
+    let deployments = account.cluster().await?.api::<Deployment>(bed.name.as_str());
+    let plain = PatchParams::default();
+    deployments.patch("web", &plain, &marked('a', json!({"replicas": 2}))).await?;
+    let unsaid = Patch::Merge(json!({"spec": {"replicas": 3}}));
+    let again = marked('a', json!({"replicas": 3}));
+    for (what, patch) in [("that is left as it is", &unsaid), ("that is written again", &again)] {
+        let result = deployments.patch("web", &plain, patch).await;
+        assert!(by_policy(&result), "a mark {what}: {result:?}");
+    }
+    let off = json!({"metadata": {"annotations": {"runcord.dev/plan": null}}, "spec": {"replicas": 3}});
+    let result = deployments.patch("web", &plain, &Patch::Merge(off)).await;
+    assert!(by_policy(&result), "a mark that is taken off: {result:?}");
+    deployments.patch("web", &plain, &marked('b', json!({"replicas": 3}))).await?;
+    Ok(())
+}
+
+/// The node's taints as they are, and the out-of-service taint with that effect.
+async fn out_of_service(nodes: &Api<Node>, name: &str, effect: &str) -> Result<Value> {
+    let taints = nodes.get(name).await?.spec.and_then(|spec| spec.taints).unwrap_or_default();
+    let mut taints = serde_json::to_value(taints)?;
+    taints
+        .as_array_mut()
+        .context("no list")?
+        .push(json!({"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": effect}));
+    Ok(json!({"taints": taints}))
+}
+
+#[tokio::test]
+async fn only_a_node_that_is_not_ready_is_declared_out_of_service() -> Result<()> {
+    let bed = Bed::new("inservice", 1).await?;
+    web(&bed, 1).await?;
+    let account = Account::new(&bed, &[]).await?;
+    let nodes = Api::<Node>::all(account.cluster().await?.client());
+    let plain = PatchParams::default();
+    let ready = format!("{}-n1", bed.name);
+    let out = marked('a', out_of_service(&nodes, &ready, "NoExecute").await?);
+    let result = nodes.patch(&ready, &plain, &out).await;
+    assert!(by_policy(&result), "a node that is ready: {result:?}");
+
+    // Nobody plays the kubelet of one that is down from the beginning: it says nothing.
+    let admin = Api::<Node>::all(bed.cluster.client());
+    let name = format!("{}-silent", bed.name);
+    let down = json!({"metadata": {"name": name, "annotations": {"runcord.dev/test": "down"}}});
+    admin.create(&PostParams::default(), &serde_json::from_value(down)?).await?;
+    let result = wait_for("the node's taints to stay as they are", SOON, async || {
+        let out = out_of_service(&nodes, &name, "NoExecute").await?;
+        let result = nodes.patch(&name, &plain, &marked('a', out.clone())).await;
+        // The node controller sets taints of its own: what dropped those would be refused for that alone.
+        let same = result.is_ok() || out == out_of_service(&nodes, &name, "NoExecute").await?;
+        Ok(same.then_some(result))
+    })
+    .await?;
+    assert!(by_policy(&result), "a node that says nothing: {result:?}");
+    let says = admin.get(&name).await?.status.and_then(|status| status.conditions).unwrap_or_default();
+    assert!(says.iter().all(|condition| condition.type_ != "Ready"), "it has begun to speak: {says:?}");
+
+    let not_ready = json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}});
+    admin.patch_status(&name, &plain, &Patch::Merge(&not_ready)).await?;
+    wait_for("the node to be declared out of service", SOON, async || {
+        let out = marked('a', out_of_service(&nodes, &name, "NoExecute").await?);
+        Ok(nodes.patch(&name, &plain, &out).await.ok())
+    })
+    .await?;
+
+    // Back and ready, it may keep the taint or lose it, and gets no further one.
+    let up = Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/test": null}}}));
+    admin.patch(&name, &plain, &up).await?;
+    wait_for("the node to be ready, with that taint alone", SOON, async || {
+        let node = admin.get(&name).await?;
+        let taints = node.spec.and_then(|spec| spec.taints).unwrap_or_default().len();
+        let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
+        let ready = conditions.iter().any(|one| one.type_ == "Ready" && one.status == "True");
+        Ok((ready && taints == 1).then_some(()))
+    })
+    .await?;
+    let further = marked('b', out_of_service(&nodes, &name, "NoSchedule").await?);
+    let result = nodes.patch(&name, &plain, &further).await;
+    assert!(by_policy(&result), "a node that is ready again: {result:?}");
+    let dry = PatchParams { dry_run: true, ..PatchParams::default() };
+    nodes.patch(&name, &dry, &marked('b', json!({"unschedulable": true}))).await?;
+    nodes.patch(&name, &plain, &marked('b', json!({"taints": null}))).await?;
+    admin.delete(&name, &DeleteParams::default()).await?;
+    Ok(())
+}
+
 fn by_uid(uid: &str) -> kube::api::Preconditions {
     kube::api::Preconditions { uid: Some(uid.to_owned()), resource_version: None }
 }
@@ -464,8 +554,7 @@ async fn where_rollbacks_are_loaded_a_marked_template_passes_and_nothing_around_
     let deployments = account.cluster().await?.api::<Deployment>(bed.name.as_str());
     let dry = PatchParams { dry_run: true, ..PatchParams::default() };
     let marked = |spec: Value| {
-        let mark = format!("pln_{}", "a".repeat(26));
-        Patch::Strategic(json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}, "spec": spec}))
+        Patch::Strategic(json!({"metadata": {"annotations": {"runcord.dev/plan": mark('a')}}, "spec": spec}))
     };
     let template = json!({"template": {"spec": {"containers": [{"name": "main", "image": "played:2"}]}}});
     deployments.patch("web", &dry, &marked(template)).await?;
