@@ -87,7 +87,7 @@ fn good(schema: &Value) -> Option<Value> {
         "array" => Some(json!([good(&schema["items"])?])),
         _ => {
             let id = "a".repeat(26);
-            let known = ["a", "1m", "1Gi", "vault:a#b", "2026-11-01T12:00:00Z~1"].map(str::to_owned);
+            let known = ["a", "1Gi", "1m", "vault:a#b", "2026-11-01T12:00:00Z~1"].map(str::to_owned);
             let ids = [format!("pln_{id}"), format!("run_{id}")];
             known.into_iter().chain(ids).find(|text| takes(schema, text)).map(Value::from)
         }

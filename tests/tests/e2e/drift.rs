@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::permissions::Account;
 use crate::story::{SOON, of_web, verified, web, with};
+use crate::volumes;
 
 /// The exit code, and what was printed for programs.
 fn drift(bed: &Bed, account: &Account, more: &[&str]) -> Result<(i32, Value)> {
@@ -32,6 +33,12 @@ fn said(printed: &Value) -> Vec<String> {
         .filter_map(|one| one["says"].as_str())
         .map(str::to_owned)
         .collect()
+}
+
+/// Somebody who may do everything, and whom no policy holds.
+fn administrator() -> Result<Account> {
+    let kubeconfig = ControlPlane::shared()?.kubeconfig_for("test-admin", &["system:masters"])?;
+    Ok(Account { user: String::new(), kubeconfig, name: String::new(), printed: Value::Null })
 }
 
 fn shipped(name: &str) -> Result<String> {
@@ -133,12 +140,7 @@ async fn a_review_that_is_over_and_a_name_that_is_gone_are_drift() -> Result<()>
     write("2099-01-01", "web")?;
     std::fs::write(bed.path("runcord.yaml"), "agent: claude\nrunbooks: runbooks\n")?;
     bed.activate(Approver::Ana)?;
-    let account = Account {
-        kubeconfig: ControlPlane::shared()?.kubeconfig_for("test-admin", &["system:masters"])?,
-        user: String::new(),
-        name: String::new(),
-        printed: Value::Null,
-    };
+    let account = administrator()?;
     let (code, printed) = drift(&bed, &account, &[])?;
     assert_eq!(code, 0, "{:#?}", said(&printed));
 
@@ -152,6 +154,32 @@ async fn a_review_that_is_over_and_a_name_that_is_gone_are_drift() -> Result<()>
     );
     let gone = format!("the runbook names Deployment {}/gone, which is not there", bed.name);
     assert!(said.contains(&gone), "{said:#?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_claim_that_a_runbook_names_and_that_is_gone_is_drift() -> Result<()> {
+    let bed = Bed::new("named-claim", 0).await?;
+    volumes::data(&bed).await?;
+    let runbooks = bed.path("runbooks");
+    std::fs::create_dir(&runbooks)?;
+    let write = |name: &str| -> Result<()> {
+        let text = shipped("grow_volume")?
+            .replace("namespace: ${params.namespace}", &format!("namespace: {}", bed.name))
+            .replace("name: ${params.name}", &format!("name: {name}"));
+        Ok(std::fs::write(runbooks.join("grow.yaml"), text)?)
+    };
+    write("data")?;
+    std::fs::write(bed.path("runcord.yaml"), "agent: claude\nrunbooks: runbooks\n")?;
+    bed.activate(Approver::Ana)?;
+    let account = administrator()?;
+    let (code, printed) = drift(&bed, &account, &[])?;
+    assert_eq!(code, 0, "{:#?}", said(&printed));
+    write("gone")?;
+    let (code, printed) = drift(&bed, &account, &[])?;
+    assert_eq!(code, 1);
+    let gone = format!("the runbook names PersistentVolumeClaim {}/gone, which is not there", bed.name);
+    assert!(said(&printed).contains(&gone), "{:#?}", said(&printed));
     Ok(())
 }
 

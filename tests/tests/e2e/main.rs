@@ -16,3 +16,4 @@ mod permissions;
 mod sessions;
 mod story;
 mod upkeep;
+mod volumes;

@@ -19,6 +19,7 @@ use crate::story::{
     SOON, apply, budget, busiest_node, drain_of, ended, node_of, of_web, pods, verified, web, with,
 };
 use crate::upkeep::{cron_job, old_job, stop_lease};
+use crate::volumes;
 
 /// A user of the cluster with what `runcord kubectl rbac` prints, and nothing else.
 pub(crate) struct Account {
@@ -96,7 +97,7 @@ fn image() -> Patch<Value> {
 }
 
 /// Whether admission, and not RBAC, refused it.
-fn by_policy<T>(result: &kube::Result<T>) -> bool {
+pub(crate) fn by_policy<T>(result: &kube::Result<T>) -> bool {
     matches!(result, Err(kube::Error::Api(status))
         if (status.code == 403 || status.code == 422) && status.message.contains("ValidatingAdmissionPolicy"))
 }
@@ -191,6 +192,7 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
     budget(&bed, 2, 2).await?;
     bed.cluster.apply(bed.name.as_str(), cron_job("nightly")).await?;
     old_job(&bed, "done").await?;
+    volumes::data(&bed).await?;
     let account = Account::new(&bed, &[]).await?;
     let plane = ControlPlane::shared()?;
     let mark = plane.mark()?;
@@ -222,6 +224,11 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
     carried_out_and_back(&bed, &account, "plan_suspend_cronjob", why(nightly)).await?;
     let clean = json!({"namespace": bed.name.as_str(), "timeout": "1m"});
     carried_out(&bed, &account, "plan_clean_finished_jobs", why(clean)).await?;
+    let larger = why(volumes::to(&bed, "data", "20Gi"));
+    tokio::try_join!(
+        carried_out(&bed, &account, "plan_grow_volume", larger),
+        volumes::played_resizer(&bed, "data")
+    )?;
     for tool in ["plan_cordon_node", "plan_uncordon_node"] {
         carried_out(&bed, &account, tool, drain_of(&first)).await?;
     }

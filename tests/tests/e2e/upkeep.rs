@@ -37,18 +37,18 @@ async fn plain_dry_run(bed: &Bed, path: &str) -> Result<bool> {
     Ok(bed.cluster.client().request::<Value>(request).await.is_ok())
 }
 
-async fn planned(session: &Session, tool: &str, args: Value) -> Result<Answer> {
+pub(crate) async fn planned(session: &Session, tool: &str, args: Value) -> Result<Answer> {
     session.call(tool, with(args, json!({"reason": "an end-to-end test"}))).await
 }
 
 /// The message of a refusal for a precondition.
-async fn refused(session: &Session, tool: &str, args: Value) -> Result<String> {
+pub(crate) async fn refused(session: &Session, tool: &str, args: Value) -> Result<String> {
     let answer = planned(session, tool, args).await?;
     assert_eq!(answer.refusal()?, "precondition_failed", "{:#}", answer.content);
     Ok(answer.str("/message")?.to_owned())
 }
 
-async fn approved(bed: &Bed, plan: &Answer, approvers: &[Approver]) -> Result<()> {
+pub(crate) async fn approved(bed: &Bed, plan: &Answer, approvers: &[Approver]) -> Result<()> {
     for approver in approvers {
         bed.approve(plan.str("/plan_id")?, *approver)?;
     }
