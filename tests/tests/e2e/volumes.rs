@@ -74,15 +74,11 @@ async fn web_on(bed: &Bed, claim: &str) -> Result<()> {
 
 /// What the claim asks for, and what it has.
 async fn sizes(bed: &Bed, name: &str) -> Result<(String, String)> {
-    let claim = claims(bed).get(name).await?;
-    let requests = claim.spec.and_then(|s| s.resources).and_then(|r| r.requests);
-    let capacity = claim.status.and_then(|s| s.capacity);
-    let of = |list: Option<std::collections::BTreeMap<String, _>>| {
-        let quantity: Option<k8s_openapi::apimachinery::pkg::api::resource::Quantity> =
-            list.and_then(|mut list| list.remove("storage"));
-        quantity.map(|quantity| quantity.0).context("no size")
+    let claim = serde_json::to_value(claims(bed).get(name).await?)?;
+    let at = |pointer: &str| {
+        claim.pointer(pointer).and_then(Value::as_str).map(str::to_owned).context("the claim has no size")
     };
-    Ok((of(requests)?, of(capacity)?))
+    Ok((at("/spec/resources/requests/storage")?, at("/status/capacity/storage")?))
 }
 
 /// What a driver writes into a claim's status.
@@ -297,43 +293,51 @@ async fn a_claim_that_is_another_or_grew_meanwhile_is_left_alone() -> Result<()>
     Ok(())
 }
 
-/// Plans, has it approved and begins; gives the run.
-async fn begun(bed: &Bed, session: &Session, name: &str) -> Result<String> {
-    let plan = planned(session, TOOL, to(bed, name, "20Gi")).await?.done()?;
+/// The shipped runbook, with a timeout that may be as short as a test wants.
+fn impatient(bed: &Bed) -> Result<()> {
+    let shipped = runcord_runbooks::shipped().iter().find(|(file, _)| file.ends_with("/grow_volume.yaml"));
+    let (_, text) = shipped.context("not shipped")?;
+    let folder = bed.path("runbooks");
+    std::fs::create_dir(&folder)?;
+    std::fs::write(folder.join("grow.yaml"), text.replace("minimum: 1m\n", "minimum: 1s\n"))?;
+    std::fs::write(bed.path("runcord.yaml"), "agent: claude\nrunbooks: runbooks\n")?;
+    bed.activate(Approver::Ana)?;
+    Ok(())
+}
+
+/// Makes a claim, has it grow with little patience, and waits until it asks for more; gives the run.
+async fn begun(bed: &Bed, session: &Session, name: &str, class: &str) -> Result<String> {
+    claim(bed, name, class).await?;
+    let args = with(to(bed, name, "20Gi"), json!({"timeout": "20s"}));
+    let plan = planned(session, TOOL, args).await?.done()?;
     approved(bed, &plan, &[Approver::Ana]).await?;
-    Ok(apply(session, &plan).await?.done()?.str("/run_id")?.to_owned())
+    let run = apply(session, &plan).await?.done()?.str("/run_id")?.to_owned();
+    asked_to_grow(bed, name).await?;
+    Ok(run)
 }
 
 #[tokio::test]
 async fn a_volume_that_nobody_grows_ends_the_run_and_says_where_it_stands() -> Result<()> {
     let bed = Bed::new("nobody-grows", 0).await?;
+    impatient(&bed)?;
     let grows = class(&bed, "grows", DRIVER, true).await?;
-    let names = ["untaken", "on-node", "infeasible"];
     let session = bed.session(Era::Stateless).await?;
-    let mut runs = Vec::new();
-    for name in names {
-        claim(&bed, name, &grows).await?;
-        runs.push(begun(&bed, &session, name).await?);
-    }
-    asked_to_grow(&bed, "on-node").await?;
-    played_status(&bed, "on-node", on_node()).await?;
-    asked_to_grow(&bed, "infeasible").await?;
     let given_up = json!({"allocatedResourceStatuses": {"storage": "ControllerResizeInfeasible"}});
-    played_status(&bed, "infeasible", given_up).await?;
-
-    for (name, run, words) in [
-        ("infeasible", &runs[2], "its storage driver says that this cannot be done"),
-        ("untaken", &runs[0], "the time for it is over: PersistentVolumeClaim"),
-        ("untaken", &runs[0], "has 10Gi of 20Gi: no storage driver has taken it up"),
-        (
-            "on-node",
-            &runs[1],
-            "has grown, its file system has not: that is done when a pod mounts it, and none does",
-        ),
-    ] {
+    let mut runs = Vec::new();
+    for (name, status) in [("infeasible", given_up), ("on-node", on_node()), ("untaken", json!({}))] {
+        runs.push((name, begun(&bed, &session, name, &grows).await?));
+        played_status(&bed, name, status).await?;
+    }
+    let words = [
+        "its storage driver says that this cannot be done",
+        "its file system has not: that is done when a pod mounts it, and none does",
+        "the time for it is over: PersistentVolumeClaim NAMESPACE/untaken has 10Gi of 20Gi: no storage driver has taken it up",
+    ];
+    for ((name, run), words) in runs.iter().zip(words) {
         let end = ended(&session, run).await?;
         assert_eq!(end.str("/state")?, "failed", "{name}: {:#}", end.content);
-        assert!(end.str("/summary")?.contains(words), "{name}: {}", end.str("/summary")?);
+        let (summary, words) = (end.str("/summary")?, words.replace("NAMESPACE", bed.name.as_str()));
+        assert!(summary.contains(&words), "{name}: {summary}");
         assert_eq!(sizes(&bed, name).await?, ("20Gi".to_owned(), "10Gi".to_owned()), "the request stays");
     }
     refused_saying(&session, &bed, "untaken", "25Gi", "was asked to grow to 20Gi before and has 10Gi")
