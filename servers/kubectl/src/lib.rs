@@ -31,6 +31,7 @@ mod kubernetes;
 mod measure;
 mod probe;
 mod quantity;
+mod quota;
 mod reader;
 mod refuse;
 mod requests;

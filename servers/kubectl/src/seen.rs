@@ -34,6 +34,9 @@ pub struct Seen {
     pub autoscalers: Vec<Autoscaler>,
     /// What is used on nodes that evicted pods might move to: only as many as needed looking at.
     pub used: BTreeMap<NodeName, Amounts>,
+    /// The resource quotas of the namespaces concerned that bound pods.
+    #[serde(default)]
+    pub quotas: Vec<Quota>,
     /// Revisions, CronJobs, Jobs and signs of life.
     #[serde(default)]
     pub upkeep: UpkeepSeen,
@@ -134,6 +137,9 @@ pub struct Pod {
     pub budgets: BTreeSet<Uid>,
     /// What it needs to run somewhere else.
     pub needs: Needs,
+    /// What another one like it counts as under quotas.
+    #[serde(default)]
+    pub charges: Charges,
 }
 
 impl Pod {
@@ -245,6 +251,9 @@ pub struct Workload {
     pub rollout: Option<Rollout>,
     /// The budgets that cover its pods.
     pub budgets: BTreeSet<Uid>,
+    /// What a new pod of its template counts as under quotas. Only for the workloads named.
+    #[serde(default)]
+    pub charges: Charges,
 }
 
 impl Workload {
@@ -367,6 +376,41 @@ pub enum Share {
     Percent(i64),
 }
 
+/// One resource quota, as far as it bounds pods and what a rollout makes for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+    /// Its uid.
+    pub uid: Uid,
+    /// What may be used in all, by the names that quotas have for it: `pods`, `requests.cpu`.
+    pub hard: Amounts,
+    /// What is used now, by the same names. What its controller has not counted yet is not there.
+    pub used: Amounts,
+}
+
+/// What one new pod counts as under the quotas of its namespace; nothing where none covers it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charges {
+    /// One for each quota that covers it.
+    pub each: Vec<Charge>,
+    /// The quotas of which only the API server can tell whether they cover it, and how much they have left.
+    pub unclear: BTreeSet<ObjectName>,
+}
+
+/// What one new pod counts as under one quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// The quota.
+    pub quota: Uid,
+    /// What it adds to what is used.
+    pub amounts: Amounts,
+    /// What the quota asks every container to say and one of them does not: such a pod is never let in.
+    pub unsaid: BTreeSet<String>,
+}
+
 /// One Service and the pods behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
@@ -414,6 +458,11 @@ impl Seen {
     /// The budget of that uid.
     pub fn budget(&self, uid: &Uid) -> Option<&Budget> {
         self.budgets.iter().find(|b| b.uid == *uid)
+    }
+
+    /// The quota of that uid.
+    pub fn quota(&self, uid: &Uid) -> Option<&Quota> {
+        self.quotas.iter().find(|q| q.uid == *uid)
     }
 
     /// Whether a pod is named by itself.

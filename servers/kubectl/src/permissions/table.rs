@@ -201,6 +201,9 @@ fn around(need: &mut impl FnMut(Api, &'static str, &[&'static str], Reach), reac
     need(("policy", "v1"), "poddisruptionbudgets", &["list"], reach);
     need(("discovery.k8s.io", "v1"), "endpointslices", &["list"], reach);
     need(("networking.k8s.io", "v1"), "ingresses", &["list"], reach);
+    // Whether new pods may be made.
+    need(CORE, "resourcequotas", &["list"], reach);
+    need(CORE, "limitranges", &["list"], reach);
 }
 
 /// The kinds that a patch can be of: a DaemonSet has no number of replicas.

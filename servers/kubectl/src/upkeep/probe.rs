@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod as ApiPod;
 use super::fields::UpkeepAction;
 use super::seen::{UpkeepFocus, UpkeepSeen};
 use crate::actions::Action;
-use crate::probe::ProbeError;
+use crate::probe::{ProbeError, Quotas};
 use crate::reader::Reader;
 use crate::seen::Focus;
 
@@ -49,10 +49,14 @@ pub(crate) async fn named_pods(reader: &Reader, focus: &Focus) -> Result<Vec<Api
 }
 
 /// Everything else that these actions are concerned with.
-pub(crate) async fn look(reader: &Reader, focus: &UpkeepFocus) -> Result<UpkeepSeen, ProbeError> {
+pub(crate) async fn look(
+    reader: &Reader,
+    focus: &UpkeepFocus,
+    quotas: &Quotas,
+) -> Result<UpkeepSeen, ProbeError> {
     let mut seen = UpkeepSeen::default();
     for workload in &focus.histories {
-        seen.histories.extend(revisions::history(reader, workload).await?);
+        seen.histories.extend(revisions::history(reader, workload, quotas).await?);
     }
     for (namespace, name) in &focus.cron_jobs {
         seen.cron_jobs.extend(jobs::cron_job(reader, namespace, name).await?);
