@@ -72,9 +72,14 @@ fn in_order(mut pods: Vec<&Pod>) -> Vec<&Pod> {
     with_turn.into_iter().map(|(_, pod)| pod).collect()
 }
 
-/// The API server answers 500 to the eviction of a running pod that two budgets cover.
+/// The API server answers 500 to the eviction of a running pod that two budgets cover. One that is not started yet it
+/// would evict, whatever its budgets; but it may well run when its turn comes.
 pub(crate) fn one_budget_at_most(pod: &Pod, seen: &Seen) -> Result<(), Refusal> {
-    if pod.budgets.len() < 2 || pod.phase != Phase::Running {
+    let asked = match pod.phase {
+        Phase::Running | Phase::Pending => pod.budgets.len() > 1,
+        Phase::Finished | Phase::Terminating => false,
+    };
+    if !asked {
         return Ok(());
     }
     let mut names: Vec<_> =
