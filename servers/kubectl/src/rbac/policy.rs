@@ -174,6 +174,7 @@ fn unchanged_but(resource: &str, fields: &Fields) -> Vec<String> {
     tree.compare("object", "oldObject", &mut must);
     if resource == "nodes" && fields.contains(TAINTS) {
         must.push(other_taints_stay());
+        must.push(released_when_not_ready());
     }
     must.push(format!(
         "object.?metadata.?annotations[?{}].orValue('').matches('^pln_[a-z2-7]{{26}}$')",
@@ -187,6 +188,15 @@ fn other_taints_stay() -> String {
     let others =
         |side: &str| format!("{side}.?spec.?taints.orValue([]).filter(t, t.key != {})", text(OUT_OF_SERVICE));
     format!("{} == {}", others("object"), others("oldObject"))
+}
+
+/// The taint has pods deleted by force: it is not set on a node that reports that it is ready.
+fn released_when_not_ready() -> String {
+    let tainted =
+        |side: &str| format!("{side}.?spec.?taints.orValue([]).exists(t, t.key == {})", text(OUT_OF_SERVICE));
+    let ready =
+        "oldObject.?status.?conditions.orValue([]).exists(c, c.type == 'Ready' && c.status == 'True')";
+    format!("!{} || {} || !{ready}", tainted("object"), tainted("oldObject"))
 }
 
 /// Keys that may differ; one without keys below it may differ as a whole.
@@ -304,6 +314,7 @@ mod tests {
         let said = policy(&["release_node", "cordon"], &wanted(&[], Some("ana"))).to_string();
         assert!(said.contains("of nodes only spec.taints and spec.unschedulable may change"), "{said}");
         assert!(said.contains(&other_taints_stay()), "{said}");
+        assert!(said.contains(&released_when_not_ready()), "{said}");
         assert!(!policy(&["cordon"], &wanted(&[], Some("ana"))).to_string().contains("taints"));
     }
 
