@@ -17,15 +17,12 @@ use crate::actions::WorkloadRef;
 use crate::connect::{self, Connect, Connected};
 use crate::names::{ContainerName, Namespace, NodeName};
 use crate::permissions::{Permission, Reach, of_all};
-use crate::reader::{ReadError, Reader};
-use crate::refuse::{internal, unreachable};
-use crate::requests;
-use crate::wire::Wire;
+use crate::reader::{May, ReadError, Reader};
+use crate::refuse::internal;
 
 /// Looks at one cluster. What was asked once is not asked again.
 pub struct ClusterInspector {
     reader: Reader,
-    wire: Wire,
     authority: String,
     /// Where the runbooks are used; everywhere when empty.
     namespaces: Vec<Namespace>,
@@ -50,8 +47,13 @@ impl ClusterInspector {
     /// As connecting to a target: no usable kubeconfig, no answer.
     pub async fn connect(connect: &Connect, namespaces: Vec<Namespace>) -> Result<Self, Refusal> {
         let Connected { wire, authority, .. } = connect::connect(connect).await?;
-        let reader = Reader::new(wire.clone());
-        Ok(Self { reader, wire, authority, namespaces, served: BTreeMap::new(), permitted: BTreeMap::new() })
+        Ok(Self {
+            reader: Reader::new(wire),
+            authority,
+            namespaces,
+            served: BTreeMap::new(),
+            permitted: BTreeMap::new(),
+        })
     }
 
     async fn look_served(&mut self, needed: &Permission) -> Result<Finding, Refusal> {
@@ -76,7 +78,11 @@ impl ClusterInspector {
             let state = match self.permitted.get(&key) {
                 Some(state) => *state,
                 None => {
-                    let state = ask_permitted(&self.wire, needed, key.1.as_ref()).await?;
+                    let state = match self.reader.may(needed, key.1.as_ref()).await? {
+                        May::Yes => State::Holds,
+                        May::No => State::Drifted,
+                        May::CannotTell => State::CannotTell,
+                    };
                     self.permitted.insert(key.clone(), state);
                     state
                 }
@@ -149,31 +155,6 @@ fn judge_served(needed: &Permission, served: &Served) -> Finding {
             }
             Some(_) => Finding::holds(Aspect::Served, subject),
         },
-    }
-}
-
-async fn ask_permitted(
-    wire: &Wire,
-    needed: &Permission,
-    namespace: Option<&Namespace>,
-) -> Result<State, Refusal> {
-    let request = requests::review(needed, namespace)
-        .map_err(|_| internal("the request for an access review cannot be built"))?;
-    let answer = wire.ask(request).await.map_err(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, "an access review was not answered");
-        unreachable("the API server does not answer an access review")
-    })?;
-    Ok(judge_review(answer.status, &answer.body))
-}
-
-/// Only a plain `allowed: true` is a yes, only a review without an error of its own a no.
-fn judge_review(status: StatusCode, body: &[u8]) -> State {
-    let review: Value = serde_json::from_slice(body).unwrap_or_default();
-    let failed = review.pointer("/status/evaluationError").is_some_and(|error| *error != "");
-    match review.pointer("/status/allowed").and_then(Value::as_bool) {
-        Some(true) if status.is_success() => State::Holds,
-        Some(false) if status.is_success() && !failed => State::Drifted,
-        Some(_) | None => State::CannotTell,
     }
 }
 
@@ -291,20 +272,6 @@ mod tests {
         assert_eq!(state(&Served::Resources(BTreeMap::new())), State::Drifted);
         assert_eq!(state(&Served::Missing), State::Drifted);
         assert_eq!(state(&Served::Hidden), State::CannotTell);
-    }
-
-    #[test]
-    fn only_a_plain_yes_is_a_permission() {
-        let review = |body: Value| judge_review(StatusCode::CREATED, body.to_string().as_bytes());
-        assert_eq!(review(json!({"status": {"allowed": true}})), State::Holds);
-        assert_eq!(review(json!({"status": {"allowed": false}})), State::Drifted);
-        assert_eq!(
-            review(json!({"status": {"allowed": false, "evaluationError": "a webhook is down"}})),
-            State::CannotTell
-        );
-        assert_eq!(review(json!({"status": {}})), State::CannotTell);
-        assert_eq!(judge_review(StatusCode::FORBIDDEN, br#"{"status": "Failure"}"#), State::CannotTell);
-        assert_eq!(judge_review(StatusCode::OK, b"no json"), State::CannotTell);
     }
 
     #[test]
