@@ -98,6 +98,11 @@ impl Permission {
     }
 }
 
+/// What it takes to keep the values of Secrets out of what is shown. No runbook needs it: it is granted on purpose.
+pub fn secret_values() -> Permission {
+    table::secret_values()
+}
+
 /// What all of these need together, and what every server needs to know its cluster.
 ///
 /// # Errors
@@ -179,6 +184,7 @@ mod tests {
         for action in catalog().actions {
             for one in permissions(&of(action.name, None)).unwrap() {
                 assert!(!one.to_string().contains('*'), "{one}");
+                assert_ne!(one.resource, "secrets", "{one}");
                 assert_ne!(one.verb, "deletecollection", "{one}");
                 assert_ne!(one.verb, "update", "{one}: every write is a conditional patch");
             }

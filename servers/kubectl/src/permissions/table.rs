@@ -21,6 +21,12 @@ pub(super) fn identity() -> Permission {
     named_namespace("kube-system")
 }
 
+/// Listing Secrets, where the caller looks.
+pub(super) fn secret_values() -> Permission {
+    let (group, version) = CORE;
+    Permission { group, version, resource: "secrets", verb: "list", name: None, reach: Reach::Namespace }
+}
+
 /// What a use of an action needs.
 ///
 /// # Errors
