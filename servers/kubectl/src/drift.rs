@@ -2,23 +2,25 @@
 //!
 //! Changes nothing: it reads, and asks SelfSubjectAccessReviews, which the API server answers without storing them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::{Request, StatusCode};
 use k8s_openapi::api::core::v1::{Namespace as ApiNamespace, Node};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::api::ListParams;
-use runcord_model::Refusal;
 use runcord_model::action::Use;
+use runcord_model::{Refusal, StepCall};
 use runcord_runtime::drift::{Aspect, Finding, Inspector, State};
 use serde_json::Value;
 
-use crate::actions::WorkloadRef;
+use crate::actions::{Action, WorkloadRef};
 use crate::connect::{self, Connect, Connected};
 use crate::names::{ContainerName, Namespace, NodeName};
+use crate::observe::observe;
 use crate::permissions::{Permission, Reach, of_all};
+use crate::probe::probe;
 use crate::reader::{May, ReadError, Reader};
-use crate::refuse::internal;
+use crate::refuse::{internal, precondition};
 
 /// Looks at one cluster. What was asked once is not asked again.
 pub struct ClusterInspector {
@@ -119,6 +121,14 @@ impl Inspector for ClusterInspector {
         }
         Ok(findings)
     }
+
+    async fn observe(&self, calls: &[StepCall]) -> Result<Value, Refusal> {
+        let actions = calls.iter().map(Action::read).collect::<Result<Vec<_>, _>>();
+        let actions = actions.map_err(|bad| {
+            precondition(format!("a step cannot be read: {bad}"), "Correct the parameters that were given.")
+        })?;
+        Ok(observe(&probe(&self.reader, &actions, &BTreeSet::new()).await?))
+    }
 }
 
 async fn ask_served(reader: &Reader, (group, version): (&str, &str)) -> Result<Served, Refusal> {
@@ -178,7 +188,8 @@ fn judge_permitted(needed: &Permission, namespace: Option<&Namespace>, state: St
     }
 }
 
-/// What the file names literally: a namespace, a workload, a container of it, a node.
+/// What the file names literally: a namespace, a workload, a container of it, a node. An action that names something else
+/// literally (a command that a container must have) adds its findings here.
 async fn referenced(reader: &Reader, used: &Use) -> Result<Vec<Finding>, Refusal> {
     let mut findings = Vec::new();
     if let Some(namespace) = used.fixed("namespace").and_then(|name| name.parse::<Namespace>().ok()) {
