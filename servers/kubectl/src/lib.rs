@@ -41,6 +41,8 @@ mod wait;
 mod wire;
 
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod samples;
 
 pub use connect::Connect;
