@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use runcord_kubectl::KubectlActions;
-use runcord_model::text::{SMALLEST_LIMIT, Untrusted, visible};
+use runcord_model::text::{Cleaner, SMALLEST_LIMIT};
 use runcord_model::{Catalog, Digest};
 use runcord_runbooks::{Runbook, shipped};
 use runcord_runtime::target::Actions as _;
@@ -258,20 +258,28 @@ fn one_line(text: &str) {
     assert!(!text.chars().any(|c| c.is_control() || c == '\u{202e}' || c == '\u{200b}'), "{text:?}");
 }
 
+/// A value that only a Secret tells to be one.
+const KNOWN: &str = "tr0ub4dor&3";
+
 /// Whatever text comes, what comes out is bounded, shows what cannot be seen, and holds no secret that it knows.
 #[test]
 fn text_cleaner() {
     let corpus = corpus::injections();
+    let mut cleaner = Cleaner::default();
+    cleaner.learn(KNOWN);
     fuzz("text cleaner", |dice| {
         let (before, after) =
             (mutated(dice.of::<String>(&corpus), dice), mutated(dice.of::<String>(&corpus), dice));
-        let text = format!("{before}\npassword=hunter2-hunter2\n{after}");
+        let text = format!("{before}\npassword=hunter2-hunter2\n{before}{KNOWN}{after}");
         let limit = dice.below(4_000);
-        let cleaned = Untrusted::clean(&text, limit);
-        let shown = visible(&text, limit);
+        let cleaned = cleaner.clean(&text, limit);
+        let shown = cleaner.visible(&text, limit);
+        let lines = cleaner.lines(&text);
+        assert_eq!(lines.len(), text.split('\n').count());
+        assert!(lines.iter().all(|line| !line.contains(KNOWN) && !line.contains("hunter2")), "{lines:#?}");
         for (out, breaks) in [(cleaned.as_str(), "\n\t"), (shown.as_str(), "")] {
             assert!(out.len() <= limit.max(SMALLEST_LIMIT), "{} > {limit}", out.len());
-            assert!(!out.contains("hunter2"), "{out}");
+            assert!(!out.contains("hunter2") && !out.contains(KNOWN), "{out}");
             assert!(!out.chars().any(|c| c.is_control() && !breaks.contains(c)), "{out:?}");
             assert!(
                 !out.chars()
@@ -279,6 +287,6 @@ fn text_cleaner() {
                         || ('\u{e0000}'..='\u{e007f}').contains(&c))
             );
         }
-        assert_eq!(cleaned, Untrusted::clean(&text, limit), "the same text is cleaned in the same way");
+        assert_eq!(cleaned, cleaner.clean(&text, limit), "the same text is cleaned in the same way");
     });
 }

@@ -62,6 +62,14 @@ impl Check {
         self.within_ms
     }
 
+    /// Whether it gives an answer for what a probe saw, whatever the answer.
+    ///
+    /// # Errors
+    /// Why it gives none. Holds no text from the infrastructure.
+    pub fn is_evaluable(&self, observation: &Value, filled: &Filled) -> Result<(), String> {
+        evaluate(&self.program, observation, filled).map(|_| ()).map_err(|error| error.to_string())
+    }
+
     /// Whether it holds for what a probe saw (an object with one property for each observation variable).
     pub fn evaluate(&self, observation: &Value, filled: &Filled) -> Verdict {
         match evaluate(&self.program, observation, filled) {

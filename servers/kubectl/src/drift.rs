@@ -2,30 +2,30 @@
 //!
 //! Changes nothing: it reads, and asks SelfSubjectAccessReviews, which the API server answers without storing them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::{Request, StatusCode};
 use k8s_openapi::api::core::v1::{Namespace as ApiNamespace, Node, PersistentVolumeClaim};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResourceList;
 use kube::api::ListParams;
-use runcord_model::Refusal;
 use runcord_model::action::Use;
+use runcord_model::{Refusal, StepCall};
 use runcord_runtime::drift::{Aspect, Finding, Inspector, State};
+use runcord_runtime::mask::Mask;
 use serde_json::Value;
 
-use crate::actions::WorkloadRef;
+use crate::actions::{Action, WorkloadRef};
 use crate::connect::{self, Connect, Connected};
 use crate::names::{ContainerName, Namespace, NodeName, ObjectName};
+use crate::observe::observe;
 use crate::permissions::{Permission, Reach, of_all};
-use crate::reader::{ReadError, Reader};
-use crate::refuse::{internal, unreachable};
-use crate::requests;
-use crate::wire::Wire;
+use crate::probe::probe;
+use crate::reader::{May, ReadError, Reader};
+use crate::refuse::{internal, precondition};
 
 /// Looks at one cluster. What was asked once is not asked again.
 pub struct ClusterInspector {
     reader: Reader,
-    wire: Wire,
     authority: String,
     /// Where the runbooks are used; everywhere when empty.
     namespaces: Vec<Namespace>,
@@ -50,8 +50,13 @@ impl ClusterInspector {
     /// As connecting to a target: no usable kubeconfig, no answer.
     pub async fn connect(connect: &Connect, namespaces: Vec<Namespace>) -> Result<Self, Refusal> {
         let Connected { wire, authority, .. } = connect::connect(connect).await?;
-        let reader = Reader::new(wire.clone());
-        Ok(Self { reader, wire, authority, namespaces, served: BTreeMap::new(), permitted: BTreeMap::new() })
+        Ok(Self {
+            reader: Reader::new(wire),
+            authority,
+            namespaces,
+            served: BTreeMap::new(),
+            permitted: BTreeMap::new(),
+        })
     }
 
     async fn look_served(&mut self, needed: &Permission) -> Result<Finding, Refusal> {
@@ -76,7 +81,11 @@ impl ClusterInspector {
             let state = match self.permitted.get(&key) {
                 Some(state) => *state,
                 None => {
-                    let state = ask_permitted(&self.wire, needed, key.1.as_ref()).await?;
+                    let state = match self.reader.may(needed, key.1.as_ref()).await? {
+                        May::Yes => State::Holds,
+                        May::No => State::Drifted,
+                        May::CannotTell => State::CannotTell,
+                    };
                     self.permitted.insert(key.clone(), state);
                     state
                 }
@@ -112,6 +121,16 @@ impl Inspector for ClusterInspector {
             }
         }
         Ok(findings)
+    }
+
+    async fn observe(&self, calls: &[StepCall]) -> Result<Value, Refusal> {
+        let actions = calls.iter().map(Action::read).collect::<Result<Vec<_>, _>>();
+        let actions = actions.map_err(|bad| {
+            precondition(format!("a step cannot be read: {bad}"), "Correct the parameters that were given.")
+        })?;
+        // Nothing of what is seen is kept or compared: any key will do.
+        let mask = Mask::new([0; 32]);
+        Ok(observe(&probe(&self.reader, &mask, &actions, &BTreeSet::new()).await?))
     }
 }
 
@@ -152,31 +171,6 @@ fn judge_served(needed: &Permission, served: &Served) -> Finding {
     }
 }
 
-async fn ask_permitted(
-    wire: &Wire,
-    needed: &Permission,
-    namespace: Option<&Namespace>,
-) -> Result<State, Refusal> {
-    let request = requests::review(needed, namespace)
-        .map_err(|_| internal("the request for an access review cannot be built"))?;
-    let answer = wire.ask(request).await.map_err(|error| {
-        tracing::warn!(error = &error as &dyn std::error::Error, "an access review was not answered");
-        unreachable("the API server does not answer an access review")
-    })?;
-    Ok(judge_review(answer.status, &answer.body))
-}
-
-/// Only a plain `allowed: true` is a yes, only a review without an error of its own a no.
-fn judge_review(status: StatusCode, body: &[u8]) -> State {
-    let review: Value = serde_json::from_slice(body).unwrap_or_default();
-    let failed = review.pointer("/status/evaluationError").is_some_and(|error| *error != "");
-    match review.pointer("/status/allowed").and_then(Value::as_bool) {
-        Some(true) if status.is_success() => State::Holds,
-        Some(false) if status.is_success() && !failed => State::Drifted,
-        Some(_) | None => State::CannotTell,
-    }
-}
-
 fn judge_permitted(needed: &Permission, namespace: Option<&Namespace>, state: State) -> Finding {
     let place = match (namespace, needed.reach) {
         (Some(namespace), _) => format!(" in namespace {namespace}"),
@@ -197,7 +191,8 @@ fn judge_permitted(needed: &Permission, namespace: Option<&Namespace>, state: St
     }
 }
 
-/// What the file names literally: a namespace, a workload, a container of it, a node, a claim.
+/// What the file names literally: a namespace, a workload, a container of it, a node, a claim. An action that names
+/// something else literally (a command that a container must have) adds its findings here.
 async fn referenced(reader: &Reader, used: &Use) -> Result<Vec<Finding>, Refusal> {
     let mut findings = Vec::new();
     if let Some(namespace) = used.fixed("namespace").and_then(|name| name.parse::<Namespace>().ok()) {
@@ -303,20 +298,6 @@ mod tests {
         assert_eq!(state(&Served::Resources(BTreeMap::new())), State::Drifted);
         assert_eq!(state(&Served::Missing), State::Drifted);
         assert_eq!(state(&Served::Hidden), State::CannotTell);
-    }
-
-    #[test]
-    fn only_a_plain_yes_is_a_permission() {
-        let review = |body: Value| judge_review(StatusCode::CREATED, body.to_string().as_bytes());
-        assert_eq!(review(json!({"status": {"allowed": true}})), State::Holds);
-        assert_eq!(review(json!({"status": {"allowed": false}})), State::Drifted);
-        assert_eq!(
-            review(json!({"status": {"allowed": false, "evaluationError": "a webhook is down"}})),
-            State::CannotTell
-        );
-        assert_eq!(review(json!({"status": {}})), State::CannotTell);
-        assert_eq!(judge_review(StatusCode::FORBIDDEN, br#"{"status": "Failure"}"#), State::CannotTell);
-        assert_eq!(judge_review(StatusCode::OK, b"no json"), State::CannotTell);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use http::{Request, StatusCode};
 use runcord_model::Refusal;
 use runcord_runtime::mask::Mask;
+use serde_json::Value;
 
 use crate::act::{Act, Evict, Patch};
 use crate::reader::Reader;
@@ -97,11 +98,11 @@ impl Rehearsal {
         match question {
             Question::Patch(patch) => {
                 let answer = self.send(requests::patch(patch, Mode::DryRun)).await?;
-                judge_patch(patch, answer.status)
+                judge_patch(patch, &answer)
             }
             Question::Evict(evict) => {
                 let answer = self.send(requests::evict(evict, Mode::DryRun)).await?;
-                judge_eviction(evict, answer.status)
+                judge_eviction(evict, &answer)
             }
             Question::Upkeep(act) => {
                 let reader = Reader::new(self.wire.clone());
@@ -128,14 +129,15 @@ impl Rehearsal {
             Err(Unsent::Unanswered) => return Err(unreachable("the API server does not answer a read")),
         };
         let answer = self.send(Ok(request)).await?;
-        judge_patch_of(what, answer.status)
+        judge_patch_of(what, &answer)
     }
 
     async fn grow(&self, it: &Grow) -> Result<Answer, Refusal> {
         let what = VolumeAct::Grow(it.clone()).describe();
-        match self.send(volumes::requests::grow(it, Mode::DryRun)).await?.status {
+        let answer = self.send(volumes::requests::grow(it, Mode::DryRun)).await?;
+        match answer.status {
             StatusCode::FORBIDDEN => Err(volumes::apply::forbidden(it)),
-            status => judge_patch_of(what, status),
+            _ => judge_patch_of(what, &answer),
         }
     }
 
@@ -161,34 +163,43 @@ enum Question<'a> {
     Grow(&'a Grow),
 }
 
-fn judge_patch(patch: &Patch, status: StatusCode) -> Result<Answer, Refusal> {
-    judge_patch_of(Act::Patch(patch.clone()).describe(), status)
+fn judge_patch(patch: &Patch, answer: &Wired) -> Result<Answer, Refusal> {
+    judge_patch_of(Act::Patch(patch.clone()).describe(), answer)
 }
 
-fn judge_patch_of(what: String, status: StatusCode) -> Result<Answer, Refusal> {
-    match status {
+fn judge_patch_of(what: String, answer: &Wired) -> Result<Answer, Refusal> {
+    match answer.status {
         s if s.is_success() => Ok(Answer::Passed { what }),
-        // A webhook that does not declare that it can be dry-run turns every dry-run into 400.
-        StatusCode::BAD_REQUEST => {
-            Ok(Answer::NotAsked { what, why: "an admission webhook of the cluster does not support dry-run" })
-        }
+        _ if is_undryable(answer) => Ok(Answer::NotAsked { what, why: UNDRYABLE }),
         s => Err(refused(&what, s)),
     }
 }
 
-fn judge_eviction(evict: &Evict, status: StatusCode) -> Result<Answer, Refusal> {
+fn judge_eviction(evict: &Evict, answer: &Wired) -> Result<Answer, Refusal> {
     let pod = format!("{}/{}", evict.namespace, evict.pod);
-    let what = || format!("evict pod {pod}");
-    match status {
+    let what = format!("evict pod {pod}");
+    match answer.status {
         s if s.is_success() => Ok(Answer::EvictionPassed),
         StatusCode::TOO_MANY_REQUESTS => Ok(Answer::EvictionDeferred { pod }),
         StatusCode::NOT_FOUND | StatusCode::CONFLICT => Ok(Answer::Gone { pod }),
-        StatusCode::BAD_REQUEST => Ok(Answer::NotAsked {
-            what: what(),
-            why: "an admission webhook of the cluster does not support dry-run",
-        }),
-        s => Err(refused(&what(), s)),
+        _ if is_undryable(answer) => Ok(Answer::NotAsked { what, why: UNDRYABLE }),
+        s => Err(refused(&what, s)),
     }
+}
+
+const UNDRYABLE: &str = "an admission webhook of the cluster does not support dry-run";
+
+/// Whether a webhook that does not declare that it can be dry-run stands in the way: it turns every dry-run into 400
+/// (k8s.io/apiserver, pkg/admission/plugin/webhook/errors). Any other 400 is a no: a webhook may refuse with one, and
+/// then its own words come after `denied the request:`.
+fn is_undryable(answer: &Wired) -> bool {
+    let said: Value = serde_json::from_slice(&answer.body).unwrap_or_default();
+    let of_webhook = |message: &str| {
+        let (name, rest) = message.strip_prefix("admission webhook \"")?.split_once('"')?;
+        Some(!name.is_empty() && rest == " does not support dry run")
+    };
+    answer.status == StatusCode::BAD_REQUEST
+        && said.get("message").and_then(Value::as_str).and_then(of_webhook).unwrap_or(false)
 }
 
 fn refused(what: &str, status: StatusCode) -> Refusal {
@@ -197,7 +208,10 @@ fn refused(what: &str, status: StatusCode) -> Refusal {
             format!("the API server does not let these credentials do this: {what}"),
             "Give the credentials of this server the right to do it, or use a target where they have it.",
         ),
-        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::CONFLICT | StatusCode::NOT_FOUND => precondition(
+        StatusCode::BAD_REQUEST
+        | StatusCode::UNPROCESSABLE_ENTITY
+        | StatusCode::CONFLICT
+        | StatusCode::NOT_FOUND => precondition(
             format!("the cluster changed while the plan was made, or its admission says no to this: {what}"),
             "Plan again.",
         ),
@@ -209,16 +223,40 @@ fn refused(what: &str, status: StatusCode) -> Refusal {
 mod tests {
     use super::*;
     use crate::samples::{eviction, pod};
+    use serde_json::json;
+
+    fn answered(status: u16, message: &str) -> Wired {
+        let body = json!({"kind": "Status", "message": message}).to_string().into_bytes();
+        Wired { status: StatusCode::from_u16(status).unwrap(), retry_after: None, body }
+    }
 
     #[test]
     fn a_budget_is_told_and_everything_else_refused() {
         let evict = eviction(&pod("n1", "web", 0));
-        let judge = |status: u16| judge_eviction(&evict, StatusCode::from_u16(status).unwrap());
+        let judge = |status: u16| judge_eviction(&evict, &answered(status, ""));
         assert_eq!(judge(201), Ok(Answer::EvictionPassed));
         assert_eq!(judge(429), Ok(Answer::EvictionDeferred { pod: "shop/web-0".into() }));
-        assert!(matches!(judge(400), Ok(Answer::NotAsked { .. })));
-        for status in [401, 403, 422, 500, 503] {
+        for status in [400, 401, 403, 422, 500, 503] {
             assert!(judge(status).is_err(), "{status}");
+        }
+    }
+
+    #[test]
+    fn only_a_webhook_that_cannot_be_dry_run_leaves_an_act_undetermined() {
+        let evict = eviction(&pod("n1", "web", 0));
+        let undryable = "admission webhook \"audit.example.com\" does not support dry run";
+        for (status, message, undetermined) in [
+            (400, undryable, true),
+            (403, undryable, false),
+            (400, "admission webhook \"x\" denied the request: it does not support dry run", false),
+            (400, "admission webhook \"x\" denied the request: \" does not support dry run", false),
+            (400, "admission webhook \"\" does not support dry run", false),
+            (400, "the patch does not apply", false),
+        ] {
+            let answer = answered(status, message);
+            let told = |judged: Result<Answer, Refusal>| matches!(judged, Ok(Answer::NotAsked { .. }));
+            assert_eq!(told(judge_eviction(&evict, &answer)), undetermined, "{status} {message}");
+            assert_eq!(told(judge_patch_of("scale".to_owned(), &answer)), undetermined, "{status} {message}");
         }
     }
 }

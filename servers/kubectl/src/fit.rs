@@ -7,15 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::names::{NodeName, Uid};
 use crate::seen::{Amounts, Keeper, Needs, Node, NodeTerm, Phase, Pod, Requirement, Seen, Taint, Toleration};
-use crate::selector;
+use crate::{quota, selector};
 
-/// Where the pods would go.
+/// Where the pods would go, and which would go nowhere.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Fit {
     /// Pods for which no node that was looked at has room.
     pub(crate) stranded: BTreeSet<Uid>,
+    /// Pods that no resource quota lets be made anew.
+    pub(crate) shut_out: BTreeSet<Uid>,
     /// What only the scheduler can tell, with how many pods it concerns.
     pub(crate) undetermined: BTreeMap<String, usize>,
+}
+
+impl Fit {
+    /// Whether no other pod will run in the place of this one.
+    pub(crate) fn is_lost(&self, pod: &Uid) -> bool {
+        self.stranded.contains(pod) || self.shut_out.contains(pod)
+    }
 }
 
 /// Whether a pod has to find another place: it is evicted, made anew, and not finished.
@@ -28,7 +37,9 @@ pub(crate) fn fit(seen: &Seen) -> Fit {
     let mut used = seen.used.clone();
     let mut fit = Fit::default();
     let drained = &seen.focus.drained;
-    for pod in seen.pods.iter().filter(|p| moves(p) && (drained.contains(&p.node) || seen.is_named(p))) {
+    let evicted = || seen.pods.iter().filter(|p| drained.contains(&p.node) || seen.is_named(p));
+    fit.shut_out = quota::shut_out(seen, evicted());
+    for pod in evicted().filter(|pod| moves(pod)) {
         let place = candidates(seen).find(|(name, node)| {
             used.get(*name).is_some_and(|used| used.leaves_room_for(&pod.needs.requests, &node.allocatable))
                 && admits(name, node, &pod.needs)

@@ -36,6 +36,7 @@ mod kubernetes;
 mod measure;
 mod probe;
 mod quantity;
+mod quota;
 mod raw;
 mod reader;
 mod refuse;
@@ -45,6 +46,8 @@ mod settle;
 mod wait;
 mod wire;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod samples;
 

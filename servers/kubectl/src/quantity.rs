@@ -32,6 +32,14 @@ impl Amounts {
         }
     }
 
+    /// Takes `other` off it.
+    pub fn subtract(&mut self, other: &Self) {
+        for (name, amount) in &other.0 {
+            let left = self.0.entry(name.clone()).or_default();
+            *left = left.saturating_sub(*amount);
+        }
+    }
+
     /// The larger of both, resource by resource.
     #[must_use]
     pub fn max(mut self, other: &Self) -> Self {

@@ -1,9 +1,9 @@
 //! Objects as the API server writes them, for what must be sent back unchanged or read without its contents.
 
-use http::{Request, StatusCode};
+use http::Request;
 use serde_json::Value;
 
-use crate::reader::{ReadError, Reader};
+use crate::reader::{ReadError, Reader, is_missing, refused};
 
 /// Only the metadata of the objects: enough to count what is owned, and nothing of what it holds.
 const METADATA_ONLY: &str = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
@@ -19,11 +19,11 @@ pub(crate) enum Extent {
 /// One object by its path; nothing when it is not there.
 pub(crate) async fn get(reader: &Reader, path: &str, what: &str) -> Result<Option<Value>, ReadError> {
     let answer = reader.ask(request(path, WHOLE, what)?, what).await?;
-    if answer.status == StatusCode::NOT_FOUND {
+    if is_missing(&answer, path.rsplit('/').next().unwrap_or_default()) {
         return Ok(None);
     }
     if !answer.status.is_success() {
-        return Err(ReadError::Refused { what: what.to_owned(), status: answer.status.as_u16() });
+        return Err(refused(answer.status, what));
     }
     let object = serde_json::from_slice(&answer.body);
     object.map(Some).map_err(|_| ReadError::Unreadable { what: what.to_owned() })
@@ -46,7 +46,7 @@ pub(crate) async fn list(
         let page = request(&format!("{path}?limit=500{next}"), accept, what)?;
         let answer = reader.ask(page, what).await?;
         if !answer.status.is_success() {
-            return Err(ReadError::Refused { what: what.to_owned(), status: answer.status.as_u16() });
+            return Err(refused(answer.status, what));
         }
         let mut page: Value = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
         let items = page.get_mut("items").map(Value::take).ok_or_else(unreadable)?;

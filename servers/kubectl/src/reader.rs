@@ -1,4 +1,4 @@
-//! Reading from the API server. There is no method here that could write.
+//! Reading from the API server. There is no method here that could write: an access review is answered, not stored.
 
 use std::time::Duration;
 
@@ -8,9 +8,12 @@ use kube::api::{GetParams, ListParams};
 use kube::core::ObjectList;
 use runcord_model::Refusal;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::names::Namespace;
+use crate::permissions::Permission;
 use crate::refuse::{precondition, unreachable};
+use crate::requests;
 use crate::wire::{Answer, Wire};
 
 /// So many objects on one page of a listing.
@@ -41,6 +44,12 @@ pub(crate) enum ReadError {
         /// What was read.
         what: String,
     },
+    /// It has no such objects at all.
+    #[error("the cluster does not serve {what}")]
+    NotServed {
+        /// What was read, with its group and version where these are known.
+        what: String,
+    },
     /// It refused for another reason.
     #[error("the API server refuses a read of {what} with status {status}")]
     Refused {
@@ -67,6 +76,10 @@ impl From<ReadError> for Refusal {
                     "Give the credentials of this server `get` and `list` on {what}; without them nothing is planned."
                 ),
             ),
+            ReadError::NotServed { .. } => precondition(
+                said,
+                "Without it nothing is planned: use a cluster that serves it. `runcord runbook drift` says what else is missing.",
+            ),
             ReadError::Unanswered { .. } | ReadError::Refused { .. } | ReadError::Unreadable { .. } => {
                 unreachable(said)
             }
@@ -88,12 +101,12 @@ impl Reader {
     where
         K: Resource<DynamicType = ()> + DeserializeOwned,
     {
-        let what = K::plural(&()).into_owned();
+        let what = what::<K>();
         let request = kube::core::Request::new(path::<K>(namespace))
             .get(name, &GetParams::default())
             .map_err(|_| ReadError::Unreadable { what: what.clone() })?;
         let answer = self.ask(request, &what).await?;
-        if answer.status == StatusCode::NOT_FOUND {
+        if is_missing(&answer, name) {
             return Ok(None);
         }
         parse(&answer, &what).map(Some)
@@ -108,7 +121,7 @@ impl Reader {
     where
         K: Resource<DynamicType = ()> + DeserializeOwned + Clone,
     {
-        let what = K::plural(&()).into_owned();
+        let what = what::<K>();
         let requests = kube::core::Request::new(path::<K>(namespace));
         params.limit.get_or_insert(PAGE);
         let mut found = Vec::new();
@@ -132,12 +145,28 @@ impl Reader {
     where
         K: Resource<DynamicType = ()> + DeserializeOwned + Clone,
     {
-        let what = K::plural(&()).into_owned();
+        let what = what::<K>();
         let request = kube::core::Request::new(path::<K>(Some(namespace)))
             .list(&params)
             .map_err(|_| ReadError::Unreadable { what: what.clone() })?;
         let page: ObjectList<K> = parse(&self.ask(request, &what).await?, &what)?;
         Ok(page.items)
+    }
+
+    /// Whether the credentials may: a review, which the API server answers and does not store.
+    pub(crate) async fn may(
+        &self,
+        needed: &Permission,
+        namespace: Option<&Namespace>,
+    ) -> Result<May, ReadError> {
+        let what = || "an access review".to_owned();
+        let request =
+            requests::review(needed, namespace).map_err(|_| ReadError::Unreadable { what: what() })?;
+        let answer = self.wire.ask(request).await.map_err(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "an access review was not answered");
+            ReadError::Unanswered { what: what() }
+        })?;
+        Ok(May::read(answer.status, &answer.body))
     }
 
     /// The answer to a GET, whatever its status, but for those that end every read.
@@ -169,13 +198,104 @@ impl Reader {
     }
 }
 
+/// Whether the credentials may do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum May {
+    Yes,
+    No,
+    /// The API server does not tell.
+    CannotTell,
+}
+
+impl May {
+    /// Only a plain `allowed: true` is a yes, only a review without an error of its own a no.
+    fn read(status: StatusCode, body: &[u8]) -> Self {
+        let review: Value = serde_json::from_slice(body).unwrap_or_default();
+        let failed = review.pointer("/status/evaluationError").is_some_and(|error| *error != "");
+        match review.pointer("/status/allowed").and_then(Value::as_bool) {
+            Some(true) if status.is_success() => Self::Yes,
+            Some(false) if status.is_success() && !failed => Self::No,
+            Some(_) | None => Self::CannotTell,
+        }
+    }
+}
+
+/// Whether there is no object of that name. A path that is not served is not found either, but the API server names no
+/// object then.
+pub(crate) fn is_missing(answer: &Answer, name: &str) -> bool {
+    let status = || serde_json::from_slice::<Value>(&answer.body).unwrap_or_default();
+    answer.status == StatusCode::NOT_FOUND
+        && status().pointer("/details/name").is_some_and(|named| named == name)
+}
+
+/// What an answer that is no success means.
+pub(crate) fn refused(status: StatusCode, what: &str) -> ReadError {
+    match status {
+        StatusCode::NOT_FOUND => ReadError::NotServed { what: what.to_owned() },
+        status => ReadError::Refused { what: what.to_owned(), status: status.as_u16() },
+    }
+}
+
+/// `poddisruptionbudgets of policy/v1`; of the core, the plural alone.
+fn what<K: Resource<DynamicType = ()>>() -> String {
+    match K::group(&()).is_empty() {
+        true => K::plural(&()).into_owned(),
+        false => format!("{} of {}", K::plural(&()), K::api_version(&())),
+    }
+}
+
 fn path<K: Resource<DynamicType = ()>>(namespace: Option<&Namespace>) -> String {
     K::url_path(&(), namespace.map(Namespace::as_str))
 }
 
 fn parse<T: DeserializeOwned>(answer: &Answer, what: &str) -> Result<T, ReadError> {
     if !answer.status.is_success() {
-        return Err(ReadError::Refused { what: what.to_owned(), status: answer.status.as_u16() });
+        return Err(refused(answer.status, what));
     }
     serde_json::from_slice(&answer.body).map_err(|_| ReadError::Unreadable { what: what.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use k8s_openapi::api::core::v1::Pod;
+    use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+    use runcord_model::Code;
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(status: u16, body: &str) -> Answer {
+        let status = StatusCode::from_u16(status).unwrap();
+        Answer { status, retry_after: None, body: body.as_bytes().to_vec() }
+    }
+
+    #[test]
+    fn an_object_that_is_not_there_is_not_a_kind_that_is_not_served() {
+        let of_object =
+            json!({"kind": "Status", "reason": "NotFound", "details": {"name": "web", "kind": "pods"}});
+        assert!(is_missing(&answer(404, &of_object.to_string()), "web"));
+        assert!(!is_missing(&answer(404, &of_object.to_string()), "other"));
+        // What 1.36 answers where the group, and where only the resource, is not served.
+        let of_resource = json!({"kind": "Status", "reason": "NotFound", "details": {}});
+        for body in ["404 page not found\n", &of_resource.to_string()] {
+            assert!(!is_missing(&answer(404, body), "web"));
+            let error = parse::<PodDisruptionBudget>(&answer(404, body), &what::<PodDisruptionBudget>());
+            let refusal = Refusal::from(error.unwrap_err());
+            assert_eq!(refusal.code, Code::PreconditionFailed);
+            assert_eq!(refusal.message, "the cluster does not serve poddisruptionbudgets of policy/v1");
+        }
+        assert_eq!(what::<Pod>(), "pods");
+    }
+
+    #[test]
+    fn only_a_plain_yes_is_a_permission() {
+        let review = |body: Value| May::read(StatusCode::CREATED, body.to_string().as_bytes());
+        assert_eq!(review(json!({"status": {"allowed": true}})), May::Yes);
+        assert_eq!(review(json!({"status": {"allowed": false}})), May::No);
+        let broken = json!({"status": {"allowed": false, "evaluationError": "a webhook is down"}});
+        assert_eq!(review(broken), May::CannotTell);
+        assert_eq!(review(json!({"status": {}})), May::CannotTell);
+        assert_eq!(May::read(StatusCode::FORBIDDEN, br#"{"status": "Failure"}"#), May::CannotTell);
+        assert_eq!(May::read(StatusCode::OK, b"no json"), May::CannotTell);
+    }
 }

@@ -11,8 +11,8 @@ use crate::actions::{Kind, WorkloadRef};
 use crate::names::{NodeName, Uid};
 use crate::numbers::Span;
 use crate::seen::{
-    Amounts, Budget, BudgetRule, Counts, Focus, Keeper, Needs, Node, OwnerRef, Phase, Pod, Rollout, Seen,
-    Share, Strategy, Workload,
+    Amounts, Budget, BudgetRule, Charges, Counts, Focus, Keeper, Needs, Node, OwnerRef, Phase, Pod, Rollout,
+    Seen, Share, Strategy, Workload,
 };
 
 pub(crate) fn fixed() -> Fixed {
@@ -63,6 +63,7 @@ pub(crate) fn pod(on: &str, workload: &str, i: usize) -> Pod {
         empty_dir: false,
         budgets: BTreeSet::from([uid("budget-web")]),
         needs: Needs { requests: Amounts(BTreeMap::from([("pods".to_owned(), 1000)])), ..Needs::default() },
+        charges: Charges::default(),
     }
 }
 
@@ -98,6 +99,7 @@ pub(crate) fn workload(kind: Kind, name: &str, replicas: i64, ready: i64) -> Wor
             claims_deleted: 0,
         }),
         budgets: BTreeSet::from([uid("budget-web")]),
+        charges: Charges::default(),
     }
 }
 

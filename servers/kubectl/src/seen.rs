@@ -36,6 +36,9 @@ pub struct Seen {
     pub autoscalers: Vec<Autoscaler>,
     /// What is used on nodes that evicted pods might move to: only as many as needed looking at.
     pub used: BTreeMap<NodeName, Amounts>,
+    /// The resource quotas of the namespaces concerned that bound pods.
+    #[serde(default)]
+    pub quotas: Vec<Quota>,
     /// Revisions, CronJobs, Jobs and signs of life.
     #[serde(default)]
     pub upkeep: UpkeepSeen,
@@ -155,6 +158,9 @@ pub struct Pod {
     pub budgets: BTreeSet<Uid>,
     /// What it needs to run somewhere else.
     pub needs: Needs,
+    /// What another one like it counts as under quotas.
+    #[serde(default)]
+    pub charges: Charges,
 }
 
 impl Pod {
@@ -266,6 +272,9 @@ pub struct Workload {
     pub rollout: Option<Rollout>,
     /// The budgets that cover its pods.
     pub budgets: BTreeSet<Uid>,
+    /// What a new pod of its template counts as under quotas. Only for the workloads named.
+    #[serde(default)]
+    pub charges: Charges,
 }
 
 impl Workload {
@@ -388,6 +397,41 @@ pub enum Share {
     Percent(i64),
 }
 
+/// One resource quota, as far as it bounds pods and what a rollout makes for them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Quota {
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+    /// Its uid.
+    pub uid: Uid,
+    /// What may be used in all, by the names that quotas have for it: `pods`, `requests.cpu`.
+    pub hard: Amounts,
+    /// What is used now, by the same names. What its controller has not counted yet is not there.
+    pub used: Amounts,
+}
+
+/// What one new pod counts as under the quotas of its namespace; nothing where none covers it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charges {
+    /// One for each quota that covers it.
+    pub each: Vec<Charge>,
+    /// The quotas of which only the API server can tell whether they cover it, and how much they have left.
+    pub unclear: BTreeSet<ObjectName>,
+}
+
+/// What one new pod counts as under one quota.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Charge {
+    /// The quota.
+    pub quota: Uid,
+    /// What it adds to what is used.
+    pub amounts: Amounts,
+    /// What the quota asks every container to say and one of them does not: such a pod is never let in.
+    pub unsaid: BTreeSet<String>,
+}
+
 /// One Service and the pods behind it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Service {
@@ -440,6 +484,11 @@ impl Seen {
     /// Whether a workload is named, or restarted with a Secret that it uses.
     pub fn is_changed(&self, workload: &Workload) -> bool {
         self.focus.workloads.iter().any(|named| workload.is(named)) || self.secrets.is_consumer(&workload.id)
+    }
+
+    /// The quota of that uid.
+    pub fn quota(&self, uid: &Uid) -> Option<&Quota> {
+        self.quotas.iter().find(|q| q.uid == *uid)
     }
 
     /// Whether a pod is named by itself.

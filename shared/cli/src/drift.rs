@@ -6,11 +6,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use runcord_kubectl::names::Namespace;
-use runcord_model::RunbookName;
-use runcord_runbooks::{Reviewed, Runbook};
+use runcord_model::{Code, EffectKind, RunbookName};
+use runcord_runbooks::{Check, Filled, Reviewed, Runbook};
 use runcord_runtime::drift::{Aspect, Finding, Inspector, State, last_successes};
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use crate::around::Around;
 use crate::failure::{Exit, Failure};
@@ -24,12 +24,46 @@ pub(crate) struct Args {
     /// Where the runbooks are used, may be repeated: permissions are asked for there [default: everywhere]
     #[arg(long, value_name = "NS")]
     namespace: Vec<Namespace>,
+    /// A parameter to evaluate a runbook's checks with, may be repeated: checks that a caller's parameters decide are
+    /// otherwise evaluated on a sample only
+    #[arg(long, value_name = "RUNBOOK.NAME=VALUE")]
+    param: Vec<Given>,
+}
+
+/// A parameter that stands in for a caller's.
+#[derive(Debug, Clone)]
+struct Given {
+    runbook: RunbookName,
+    name: String,
+    value: Value,
+}
+
+impl std::str::FromStr for Given {
+    type Err = String;
+
+    /// A value that is a whole number or a boolean counts as one.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let parts = || {
+            let (name, value) = text.split_once('=')?;
+            let (runbook, name) = name.split_once('.')?;
+            Some((runbook, name, value))
+        };
+        let (runbook, name, value) = parts().ok_or("give it as RUNBOOK.NAME=VALUE")?;
+        let value = match (value.parse::<i64>(), value.parse::<bool>()) {
+            (Ok(number), _) => json!(number),
+            (Err(_), Ok(flag)) => json!(flag),
+            (Err(_), Err(_)) => json!(value),
+        };
+        let runbook = runbook.parse().map_err(|e| format!("{e}"))?;
+        Ok(Self { runbook, name: name.to_owned(), value })
+    }
 }
 
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   runcord runbook drift --context prod-eu
   runcord runbook drift --context prod-eu --namespace shop --json    for a nightly job
+  runcord runbook drift --param drain_node.node=n1                   evaluates its checks on that node
 
 Nothing is changed. Exit codes: 0 all holds, 1 something has drifted or cannot be told, 3 no cluster or no store";
 
@@ -46,11 +80,20 @@ struct Looked {
 }
 
 /// The runbook's CEL expressions. They compile and give booleans on the catalog's sample, or the library would not have
-/// loaded; on the target itself they are evaluated with what a caller names, so not here.
+/// loaded; whether they give an answer on the target too is looked at where the parameters are known.
 #[derive(Debug, Serialize)]
 struct Checks {
     compiled: usize,
-    evaluated_on: &'static str,
+    evaluated_on: EvaluatedOn,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum EvaluatedOn {
+    /// The target, as it is.
+    Target,
+    /// The catalog's sample: what a caller names is not known.
+    Sample,
 }
 
 pub(crate) async fn run(args: &Args, around: &Around) -> Result<Answer, Failure> {
@@ -64,15 +107,65 @@ pub(crate) async fn run(args: &Args, around: &Around) -> Result<Answer, Failure>
     let successes = last_successes(&ledger, &target)?;
     let mut all = Vec::new();
     for entry in loaded.runbooks.values() {
-        let findings = inspector.inspect(&entry.runbook.uses()).await?;
-        all.push(looked(&entry.runbook, findings, today, &successes));
+        let mut findings = inspector.inspect(&entry.runbook.uses()).await?;
+        let filled = fill(&entry.runbook, &args.param)?;
+        let evaluated_on = if filled.is_some() { EvaluatedOn::Target } else { EvaluatedOn::Sample };
+        if let Some(filled) = filled {
+            findings.extend(evaluated(&entry.runbook, &inspector, &filled).await?);
+        }
+        all.push(looked(&entry.runbook, findings, evaluated_on, today, &successes));
     }
     Ok(answer(&target, &all))
+}
+
+/// The parameters, where the file or the command line gives all that are needed.
+fn fill(runbook: &Runbook, given: &[Given]) -> Result<Option<Filled>, Failure> {
+    let mine = given.iter().filter(|one| one.runbook == *runbook.name());
+    let mut args: Map<String, Value> = mine.map(|one| (one.name.clone(), one.value.clone())).collect();
+    let asked = !args.is_empty();
+    if runbook.effect() != EffectKind::ReadOnly {
+        args.insert("reason".to_owned(), json!("a look for drift"));
+    }
+    match runbook.fill(&args) {
+        Ok(filled) => Ok(Some(filled)),
+        Err(bad) if asked => {
+            let what = format!("a parameter of {} that was given does not hold: {bad}", runbook.name());
+            Err(Failure::usage(what, "correct it, or leave --param out"))
+        }
+        Err(_) => Ok(None),
+    }
+}
+
+/// Whether each check gives an answer on the target as it is; which answer does not matter.
+async fn evaluated(
+    runbook: &Runbook,
+    inspector: &impl Inspector,
+    filled: &Filled,
+) -> Result<Vec<Finding>, Failure> {
+    let calls =
+        runbook.steps(filled).map_err(|bad| Failure::usage(bad.to_string(), "correct the runbook"))?;
+    let seen = match inspector.observe(&calls).await {
+        Ok(seen) => seen,
+        Err(refusal) if refusal.code == Code::TargetUnreachable => return Err(refusal.into()),
+        Err(refusal) => {
+            return Ok(vec![Finding::cannot_tell(Aspect::Evaluable, "checks", refusal.message)]);
+        }
+    };
+    let checks = runbook.preconditions().iter().chain(runbook.guard()).chain(runbook.verify());
+    let one = |check: &Check| match check.is_evaluable(&seen, filled) {
+        Ok(()) => Finding::holds(Aspect::Evaluable, check.source()),
+        Err(why) => {
+            let says = format!("the check `{}` cannot be evaluated on the target: {why}", check.source());
+            Finding::drifted(Aspect::Evaluable, check.source(), says)
+        }
+    };
+    Ok(checks.map(one).collect())
 }
 
 fn looked(
     runbook: &Runbook,
     mut findings: Vec<Finding>,
+    evaluated_on: EvaluatedOn,
     today: Date,
     successes: &BTreeMap<RunbookName, Timestamp>,
 ) -> Looked {
@@ -85,7 +178,7 @@ fn looked(
         reviewed_until: runbook.reviewed().map(|reviewed| reviewed.until.to_string()),
         checks: Checks {
             compiled: runbook.preconditions().len() + runbook.guard().len() + runbook.verify().len(),
-            evaluated_on: "sample",
+            evaluated_on,
         },
         findings,
     }
@@ -126,7 +219,10 @@ fn page(target: &str, all: &[Looked]) -> String {
             one.version.clone(),
             one.last_success.map_or("-".to_owned(), when),
             one.reviewed_until.clone().unwrap_or_else(|| "-".to_owned()),
-            one.checks.compiled.to_string(),
+            match one.checks.evaluated_on {
+                EvaluatedOn::Target => one.checks.compiled.to_string(),
+                EvaluatedOn::Sample => format!("{} (sample)", one.checks.compiled),
+            },
         ]
     };
     let rows: Vec<_> = std::iter::once(title).chain(all.iter().map(row)).collect();
@@ -138,7 +234,7 @@ fn page(target: &str, all: &[Looked]) -> String {
         }
     }
     page.push_str(
-        "\n\nChecks compile, and were evaluated on the catalog's sample only: on the target they need what a caller names.",
+        "\n\nChecks compile. Those marked (sample) need what a caller names, and were evaluated on the catalog's sample only: give it with --param.",
     );
     page
 }
@@ -162,8 +258,21 @@ mod tests {
             state: worst(&findings),
             last_success: None,
             reviewed_until: None,
-            checks: Checks { compiled: 1, evaluated_on: "sample" },
+            checks: Checks { compiled: 1, evaluated_on: EvaluatedOn::Sample },
             findings,
+        }
+    }
+
+    #[test]
+    fn a_parameter_is_given_by_runbook_and_name() {
+        let given: Given = "drain_node.batch=2".parse().unwrap();
+        assert_eq!(
+            (given.runbook.as_str(), given.name.as_str(), given.value),
+            ("drain_node", "batch", json!(2))
+        );
+        assert_eq!("a.b=c=d".parse::<Given>().unwrap().value, json!("c=d"));
+        for bad in ["a=b", "a.b", "A b.c=d", ""] {
+            assert!(bad.parse::<Given>().is_err(), "{bad}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! `runcord kubectl`: what only Kubernetes has.
 
 use runcord_kubectl::names::{Namespace, ObjectName};
-use runcord_kubectl::rbac::{self, Changes, Identity, Subject, Wanted};
+use runcord_kubectl::rbac::{self, Changes, Identity, Redacting, Subject, Wanted};
 use serde_json::{Value, json};
 
 use crate::around::Around;
@@ -20,6 +20,7 @@ Examples:
   runcord kubectl rbac --service-account ops/runcord | kubectl apply -f -
   runcord kubectl rbac --namespace shop --namespace till --user runcord
   runcord kubectl rbac --name runcord-planner --user planner --only-dry-run
+  runcord kubectl rbac --namespace shop --user runcord --redact-secret-values
 
 Nothing is sent to a cluster: review what is printed, and apply it yourself. Without an account there are neither
 bindings nor a policy. The policy needs Kubernetes 1.30 or newer.";
@@ -44,6 +45,9 @@ pub(crate) struct RbacArgs {
     /// The account only plans: the policy lets dry-runs through, and no changes
     #[arg(long)]
     only_dry_run: bool,
+    /// Also permit listing the Secrets of the namespaces, so that logs and events are shown without their values
+    #[arg(long, requires = "namespace")]
+    redact_secret_values: bool,
 }
 
 pub(crate) fn run(command: &Command, around: &Around) -> Result<Answer, Failure> {
@@ -83,6 +87,10 @@ impl RbacArgs {
             namespaces: self.namespace.iter().cloned().collect(),
             subjects,
             changes,
+            redacting: match self.redact_secret_values {
+                true => Redacting::SecretValues,
+                false => Redacting::ByShape,
+            },
         })
     }
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use runcord_ledger::{Ledger, LedgerError, RunFilter};
 use runcord_model::action::Use;
-use runcord_model::{Refusal, RunState, RunbookName};
+use runcord_model::{Refusal, RunState, RunbookName, StepCall};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::material::Origin;
 
@@ -23,6 +24,12 @@ pub trait Inspector {
     /// # Errors
     /// The target does not answer. What it answers, refusals to look included, are findings.
     fn inspect(&mut self, uses: &[Use]) -> impl Future<Output = Result<Vec<Finding>, Refusal>> + Send;
+
+    /// Looks at what these steps are concerned with, as a plan of them would: what CEL sees.
+    ///
+    /// # Errors
+    /// A step that the server cannot read, or a target that does not let us look.
+    fn observe(&self, calls: &[StepCall]) -> impl Future<Output = Result<Value, Refusal>> + Send;
 }
 
 /// One thing that was looked at.
@@ -48,6 +55,8 @@ pub enum Aspect {
     Permitted,
     /// What the file names literally.
     Referenced,
+    /// Whether its checks give an answer on the target.
+    Evaluable,
     /// The date until which its review counts.
     Reviewed,
 }

@@ -39,15 +39,21 @@ pub(crate) fn write_files(dir: &Path, authority: &Authority, ports: &Ports) -> R
     played::write_logs(dir)
 }
 
-/// Starts all servers into `parts`, and returns when they answer.
-pub(crate) fn bring_up(assets: &Path, dir: &Path, ports: &Ports, parts: &mut Vec<Part>) -> Result<()> {
+/// Starts all servers into `parts`, and returns when they answer. The API server does not serve `without`.
+pub(crate) fn bring_up(
+    assets: &Path,
+    dir: &Path,
+    ports: &Ports,
+    without: &[String],
+    parts: &mut Vec<Part>,
+) -> Result<()> {
     // The thread is the servers' parent, so everything happens on it.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         parts.push(Part::spawn(assets, dir, "etcd", &flags::etcd(ports))?);
         wait(parts, "etcd", async || TcpStream::connect((Ipv4Addr::LOCALHOST, ports.etcd)).is_ok()).await?;
 
-        parts.push(Part::spawn(assets, dir, "kube-apiserver", &flags::kube_apiserver(ports))?);
+        parts.push(Part::spawn(assets, dir, "kube-apiserver", &flags::kube_apiserver(ports, without))?);
         let client = Cluster::connect(&dir.join("admin.kubeconfig")).await?.client();
         wait(parts, "kube-apiserver", async || ready(&client).await).await?;
 

@@ -50,8 +50,10 @@ pub(crate) fn etcd(ports: &Ports) -> Vec<String> {
     ]
 }
 
-pub(crate) fn kube_apiserver(ports: &Ports) -> Vec<String> {
+pub(crate) fn kube_apiserver(ports: &Ports, without: &[String]) -> Vec<String> {
+    let off: Vec<_> = without.iter().map(|version| format!("{version}=false")).collect();
     vec![
+        format!("--runtime-config={}", off.join(",")),
         format!("--etcd-servers=http://127.0.0.1:{}", ports.etcd),
         format!("--secure-port={}", ports.server),
         "--bind-address=127.0.0.1".into(),

@@ -17,22 +17,24 @@ use super::pki::Authority;
 #[derive(Debug)]
 pub(crate) struct Keeper {
     server: String,
+    store: u16,
     processes: Vec<(&'static str, u32)>,
     stop: Option<mpsc::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Keeper {
-    pub(crate) fn start(home: &Home, authority: &Authority) -> Result<Self> {
+    pub(crate) fn start(home: &Home, authority: &Authority, without: &[&str]) -> Result<Self> {
         let assets = assets::find()?;
         let ports = Ports::free()?;
         write_files(home.path(), authority, &ports)?;
         let (stop, stopped) = mpsc::channel();
         let (report, ready) = mpsc::channel();
-        let (dir, server) = (home.path().to_owned(), ports.url());
+        let (dir, server, store) = (home.path().to_owned(), ports.url(), ports.etcd);
+        let without: Vec<String> = without.iter().map(|version| (*version).to_owned()).collect();
         let thread = thread::spawn(move || {
             let mut parts = Vec::new();
-            let outcome = bring_up(&assets, &dir, &ports, &mut parts);
+            let outcome = bring_up(&assets, &dir, &ports, &without, &mut parts);
             let processes = parts.iter().map(|part: &Part| (part.name(), part.id())).collect();
             if report.send(outcome.map(|()| processes)).is_ok() {
                 // Ends with an error too, when the owner is gone.
@@ -41,13 +43,19 @@ impl Keeper {
             // The API server before the store that it writes to.
             parts.reverse();
         });
-        let mut keeper = Self { server, processes: Vec::new(), stop: Some(stop), thread: Some(thread) };
+        let mut keeper =
+            Self { server, store, processes: Vec::new(), stop: Some(stop), thread: Some(thread) };
         keeper.processes = ready.recv().context("the keeper of the control plane ended")??;
         Ok(keeper)
     }
 
     pub(crate) fn server(&self) -> &str {
         &self.server
+    }
+
+    /// The port of etcd.
+    pub(crate) fn store(&self) -> u16 {
+        self.store
     }
 
     pub(crate) fn memory(&self) -> Vec<(&'static str, u64)> {

@@ -10,6 +10,7 @@ mod kubeconfig;
 mod parts;
 mod pki;
 mod played;
+mod store;
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -20,7 +21,7 @@ pub use audit::{AuditEvent, Mark, ObjectRef};
 use home::Home;
 use keeper::Keeper;
 use pki::Authority;
-pub use played::{HOSTILE_CONTAINER, LOG_LINES};
+pub use played::{HOSTILE_CONTAINER, LOG_LINES, PRINTED_SECRET};
 
 use crate::Cluster;
 
@@ -46,7 +47,16 @@ impl ControlPlane {
     ///
     /// The binaries are not to be had, or one of them ended before it was ready (the error shows the end of its log).
     pub fn start() -> Result<Self> {
-        Self::start_in(Home::claim()?)
+        Self::start_in(Home::claim()?, &[])
+    }
+
+    /// Starts one whose API server does not serve these groups and versions: `policy/v1`.
+    ///
+    /// # Errors
+    ///
+    /// As [`start`](Self::start).
+    pub fn start_without(versions: &[&str]) -> Result<Self> {
+        Self::start_in(Home::claim()?, versions)
     }
 
     /// Starts one in a given folder, which is emptied first.
@@ -55,7 +65,7 @@ impl ControlPlane {
     ///
     /// As [`start`](Self::start); and when another control plane runs in the folder.
     pub fn start_at(dir: &Path) -> Result<Self> {
-        Self::start_in(Home::at(dir)?)
+        Self::start_in(Home::at(dir)?, &[])
     }
 
     /// The one of this test process, started by whoever asks first.
@@ -71,9 +81,9 @@ impl ControlPlane {
             .map_err(|failure| anyhow::anyhow!("{failure}"))
     }
 
-    fn start_in(home: Home) -> Result<Self> {
+    fn start_in(home: Home, without: &[&str]) -> Result<Self> {
         let authority = Authority::new()?;
-        let keeper = Keeper::start(&home, &authority).context("the control plane did not start")?;
+        let keeper = Keeper::start(&home, &authority, without).context("the control plane did not start")?;
         Ok(Self { keeper, authority, home })
     }
 
@@ -110,6 +120,16 @@ impl ControlPlane {
     /// The kubeconfig cannot be used.
     pub async fn cluster(&self) -> Result<Cluster> {
         Cluster::connect(&self.kubeconfig()).await
+    }
+
+    /// Puts an object into the store past the API server, as an older one may have left it there. `place` is the plural
+    /// and, for objects of a namespace, the namespace.
+    ///
+    /// # Errors
+    ///
+    /// The store does not take it.
+    pub fn put_stored(&self, place: &str, name: &str, object: &serde_json::Value) -> Result<()> {
+        store::put(self.keeper.store(), &format!("/registry/{place}/{name}"), object)
     }
 
     /// The processes' resident memory now, in bytes, by name.

@@ -97,6 +97,11 @@ async fn a_budget_that_blocks_ends_the_drain_at_its_timeout_and_says_who_blocks(
     budget(&bed, 3, 3).await?;
     let (node, on_it) = busiest_node(&bed).await?;
     assert!(on_it >= 2, "the second eviction is to be blocked");
+    for pod in
+        pods(&bed).await?.iter().filter(|pod| crate::story::node_of(pod).is_ok_and(|name| name == node))
+    {
+        crate::plain::evict(&bed, pod).await?;
+    }
     let session = bed.session(Era::Stateless).await?;
     let plan =
         session.call("plan_drain_node", with(drain_of(&node), json!({"timeout": "1m"}))).await?.done()?;
@@ -108,8 +113,10 @@ async fn a_budget_that_blocks_ends_the_drain_at_its_timeout_and_says_who_blocks(
     wait_for("the first eviction", SOON, async || Ok((pods_on(&bed, &node).await? < on_it).then_some(())))
         .await?;
     bed.cluster.apply(bed.name.as_str(), objects::disruption_budget("web", 6)).await?;
+    let closed = std::time::Instant::now();
     let end = ended(&session, &run).await?;
     assert_eq!(end.str("/state")?, "stopped", "{:#}", end.content);
+    assert!(closed.elapsed() > Duration::from_secs(30), "it waited for the budget until its time was over");
     let budget = format!("PodDisruptionBudget {}/web", bed.name.as_str());
     assert!(end.str("/summary")?.contains(&budget), "names who blocks: {:#}", end.content);
     assert!(pods_on(&bed, &node).await? > 0, "what the budget protects is still there");

@@ -184,6 +184,69 @@ async fn a_claim_that_a_runbook_names_and_that_is_gone_is_drift() -> Result<()> 
 }
 
 #[tokio::test]
+async fn a_check_that_gives_no_answer_on_the_cluster_is_drift() -> Result<()> {
+    let bed = Bed::new("checks", 1).await?;
+    web(&bed, 1).await?;
+    let account = Account {
+        kubeconfig: ControlPlane::shared()?.kubeconfig_for("test-admin", &["system:masters"])?,
+        user: String::new(),
+        name: String::new(),
+        printed: Value::Null,
+    };
+    let on_node = format!("cordon_node.node={}-n1", bed.name);
+    let of_web = format!("scale_workload.namespace={}", bed.name);
+    let params = [
+        "--param",
+        &on_node,
+        "--param",
+        "scale_workload.kind=Deployment",
+        "--param",
+        &of_web,
+        "--param",
+        "scale_workload.name=web",
+        "--param",
+        "scale_workload.replicas=2",
+    ];
+    let mark = ControlPlane::shared()?.mark()?;
+    let (code, printed) = drift(&bed, &account, &params)?;
+    assert_eq!(code, 0, "{:#?}", said(&printed));
+    assert!(ControlPlane::shared()?.writes_since(mark, "test-admin").await?.is_empty());
+    let of = |printed: &Value, name: &str| {
+        printed["runbooks"].as_array().unwrap().iter().find(|one| one["runbook"] == name).cloned().unwrap()
+    };
+    for (name, evaluated) in
+        [("cordon_node", "target"), ("scale_workload", "target"), ("drain_node", "sample")]
+    {
+        assert_eq!(of(&printed, name)["checks"]["evaluated_on"], evaluated, "{name}");
+    }
+    let findings = of(&printed, "scale_workload")["findings"].as_array().cloned().unwrap_or_default();
+    assert!(
+        findings.iter().any(|one| one["aspect"] == "evaluable" && one["state"] == "holds"),
+        "{findings:#?}"
+    );
+    let wrong = bed.runcord(["runbook", "drift", "--param", "cordon_node.node=-all"])?;
+    assert_eq!(wrong.status.code(), Some(2), "{}", String::from_utf8_lossy(&wrong.stderr));
+
+    // A zone of that name is in the sample, so the file loads; the cluster has none.
+    let runbooks = bed.path("runbooks");
+    std::fs::create_dir(&runbooks)?;
+    let check = "    - check: 100 / nodes.filter(n, n.zone == 'z1').size() > 0\n      message: no zone z1\n";
+    let text = shipped("cordon_node")?.replace("  preconditions:\n", &format!("  preconditions:\n{check}"));
+    std::fs::write(runbooks.join("cordon_node.yaml"), text)?;
+    std::fs::write(bed.path("runcord.yaml"), "agent: claude\nrunbooks: runbooks\n")?;
+    bed.activate(Approver::Ana)?;
+    assert_eq!(drift(&bed, &account, &[])?.0, 0, "on the sample it gives an answer");
+    let (code, printed) = drift(&bed, &account, &["--param", &on_node])?;
+    assert_eq!(code, 1);
+    let said = said(&printed);
+    assert!(
+        said.iter().any(|one| one.contains("cannot be evaluated on the target: arithmetic")),
+        "{said:#?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_cluster_that_does_not_answer_is_no_drift() -> Result<()> {
     let bed = Bed::new("silent", 0).await?;
     let nowhere = bed.path("nowhere");

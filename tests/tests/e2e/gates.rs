@@ -1,11 +1,12 @@
 //! The gates: what is refused, with which code, and that nothing but reads and dry-runs reached the API server.
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use runcord_tests::bed::{Approver, Bed};
 use runcord_tests::session::Era;
 use runcord_tests::{ControlPlane, objects};
 use serde_json::json;
 
+use crate::plain;
 use crate::story::{
     apply, budget, busiest_node, deploy, drain_of, of_web, pods, refused, verified, web, with,
 };
@@ -95,6 +96,9 @@ async fn two_pods_that_share_one_disruption_are_not_drained_together() -> Result
     budget(&bed, 1, 1).await?;
     let (node, on_it) = busiest_node(&bed).await?;
     assert_eq!(on_it, 2, "both are on the only node");
+    for pod in pods(&bed).await? {
+        plain::evict(&bed, &pod).await.context("the plain dry-run says yes to each by itself")?;
+    }
     let session = bed.session(Era::Stateless).await?;
     let plan = session.call("plan_drain_node", drain_of(&node)).await?.done()?;
     assert_eq!(plan.content["blast_radius"]["pdb_headroom"], -1, "{:#}", plan.content);
@@ -109,6 +113,9 @@ async fn a_budget_at_zero_is_said_and_denied() -> Result<()> {
     web(&bed, 2).await?;
     budget(&bed, 2, 0).await?;
     let (node, _) = busiest_node(&bed).await?;
+    plain::patch(&bed, &format!("/api/v1/nodes/{node}"), json!({"spec": {"unschedulable": true}})).await?;
+    let pod = pods(&bed).await?.remove(0);
+    assert_eq!(plain::code(&plain::evict(&bed, &pod).await), Some(429), "try again, for ever");
     let session = bed.session(Era::Stateless).await?;
     let plan = session.call("plan_drain_node", drain_of(&node)).await?.done()?;
     assert_eq!(plan.str("/decision/outcome")?, "deny", "{:#}", plan.content);
@@ -151,6 +158,7 @@ async fn an_object_of_the_same_name_is_not_the_object() -> Result<()> {
     })
     .await?;
     deploy(&bed, objects::deployment("web", 2)).await?;
+    plain::scale(&bed, 3).await.context("the plain dry-run says yes")?;
     assert_eq!(refused(&bed, &session, &plan).await?, "plan_drifted");
     Ok(())
 }

@@ -3,11 +3,12 @@
 use anyhow::{Context as _, Result};
 use kube::api::PostParams;
 use runcord_tests::bed::Bed;
-use runcord_tests::control_plane::HOSTILE_CONTAINER;
+use runcord_tests::control_plane::{HOSTILE_CONTAINER, PRINTED_SECRET};
 use runcord_tests::session::{Answer, Era, Session};
-use runcord_tests::{corpus, objects};
+use runcord_tests::{ControlPlane, corpus, objects};
 use serde_json::{Value, json};
 
+use crate::permissions::Account;
 use crate::story::{deploy, of_web, pods, with};
 
 /// Stands in every hostile text: wherever it comes out, text of the cluster came out.
@@ -176,5 +177,79 @@ async fn the_published_corpus_comes_through_a_log_harmless_and_whole() -> Result
     }
     assert!(lines.contains("‹U+202E›") && lines.contains("‹U+001B›[2K"), "made visible");
     assert!(lines.contains("‹U+2039›redacted‹U+203A›"), "our marks are not forged");
+    Ok(())
+}
+
+/// The lines of the hostile container's log that a filter finds, and how they were redacted.
+async fn found(session: &Session, bed: &Bed, pod: &str, contains: &str) -> Result<(Answer, usize)> {
+    let args = json!({"namespace": bed.name.as_str(), "pod": pod, "tail": 1000, "contains": contains});
+    let answer = session.call("pod_logs", args).await?.done()?;
+    let lines = answer.content["logs"]["lines"].as_u64().context("no number of lines")?;
+    Ok((answer, usize::try_from(lines)?))
+}
+
+#[tokio::test]
+async fn the_values_of_secrets_are_redacted_where_the_credentials_may_list_them_and_it_is_said() -> Result<()>
+{
+    let bed = Bed::new("secrets", 2).await?;
+    let (ns, key) = (bed.name.as_str(), PRINTED_SECRET);
+    let secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "store"}, "stringData": {"password": key}});
+    let mut web = objects::deployment("web", 1);
+    let container = &mut web["spec"]["template"]["spec"]["containers"][0];
+    container["name"] = json!(HOSTILE_CONTAINER);
+    container["env"] =
+        json!([{"name": "STORE", "valueFrom": {"secretKeyRef": {"name": "store", "key": "password"}}}]);
+    deploy(&bed, web).await?;
+    let pod = pods(&bed).await?.first().and_then(|pod| pod.metadata.name.clone()).context("no pod")?;
+    let open = session(&bed).await?;
+    let (before, lines) = found(&open, &bed, &pod, "logged in to the store").await?;
+    assert_eq!(lines, 1);
+    assert!(before.str("/logs/untrusted")?.contains(key), "it looks like no secret: {:#}", before.content);
+
+    bed.cluster.apply(ns, secret).await?;
+    let now = jiff::Timestamp::now();
+    let probe = json!({
+        "metadata": {"name": "probe", "namespace": ns}, "type": "Warning", "reason": "Unhealthy",
+        "involvedObject": {"kind": "Deployment", "name": "web", "namespace": ns},
+        "message": format!("probe failed: login with {key} refused"), "lastTimestamp": format!("{now:.0}"),
+    });
+    let events = bed.cluster.api::<k8s_openapi::api::core::v1::Event>(ns);
+    events.create(&PostParams::default(), &serde_json::from_value(probe)?).await?;
+    let named = json!({"kind": "Deployment", "namespace": ns, "name": "web"});
+    let readings = async |session: &Session| -> Result<Vec<(&'static str, Answer)>> {
+        Ok(vec![
+            ("/logs", found(session, &bed, &pod, "logged in to the store").await?.0),
+            ("/events", session.call("recent_events", json!({"namespace": ns})).await?.done()?),
+            ("/status", session.call("workload_status", named.clone()).await?.done()?),
+            ("/history", session.call("rollout_history", named.clone()).await?.done()?),
+        ])
+    };
+    for (at, answer) in readings(&open).await? {
+        assert!(!answer.text.contains(key), "{at}: {:#}", answer.content);
+        assert_eq!(answer.str(&format!("{at}/redaction"))?, "secret_values");
+    }
+    // What is hidden cannot be guessed with a filter either.
+    assert_eq!(found(&open, &bed, &pod, &key[..5]).await?.1, 0);
+
+    // Under the permissions that are printed it is not redacted, which is said, and no request is denied.
+    let plane = ControlPlane::shared()?;
+    let account = Account::new(&bed, &["--namespace", ns]).await?;
+    let mark = plane.mark()?;
+    let bounded = bed.session_with(Era::Stateless, &[("KUBECONFIG", account.kubeconfig.clone())]).await?;
+    for (at, answer) in readings(&bounded).await? {
+        assert_eq!(answer.str(&format!("{at}/redaction"))?, "by_shape");
+    }
+    let asked = plane.events_since(mark, &account.user).await?;
+    assert!(
+        asked.iter().all(|one| one.object_ref.as_ref().is_none_or(|object| object.resource != "secrets"))
+    );
+    assert!(asked.iter().all(|one| one.response_status.as_ref().is_none_or(|status| status.code != 403)));
+
+    let redacting = Account::named(&bed, "redacting", &["--namespace", ns, "--redact-secret-values"]).await?;
+    let bounded = bed.session_with(Era::Stateless, &[("KUBECONFIG", redacting.kubeconfig.clone())]).await?;
+    for (at, answer) in readings(&bounded).await? {
+        assert!(!answer.text.contains(key), "{at}: {:#}", answer.content);
+        assert_eq!(answer.str(&format!("{at}/redaction"))?, "secret_values");
+    }
     Ok(())
 }

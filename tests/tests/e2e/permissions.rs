@@ -35,7 +35,12 @@ pub(crate) struct Account {
 impl Account {
     /// Prints, applies, and waits until the policy is in force. The bed has a `web`.
     pub(crate) async fn new(bed: &Bed, more: &[&str]) -> Result<Self> {
-        let (user, name) = (format!("{}-bounded", bed.name), format!("runcord-{}", bed.name));
+        Self::named(bed, "bounded", more).await
+    }
+
+    /// The same beside another one.
+    pub(crate) async fn named(bed: &Bed, word: &str, more: &[&str]) -> Result<Self> {
+        let (user, name) = (format!("{}-{word}", bed.name), format!("runcord-{}-{word}", bed.name));
         let kubeconfig = ControlPlane::shared()?.kubeconfig_for(&user, &[])?;
         let args: Vec<&str> = ["kubectl", "rbac", "--user", &user, "--name", &name]
             .into_iter()
@@ -151,14 +156,7 @@ async fn carried_out(bed: &Bed, account: &Account, tool: &str, args: Value) -> R
 
 /// A node that is not heard of any more, as the node controller leaves it behind.
 async fn play_dead(bed: &Bed, node: &str) -> Result<()> {
-    let nodes = Api::<Node>::all(bed.cluster.client());
-    let down = Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/test": "down"}}}));
-    nodes.patch(node, &PatchParams::default(), &down).await?;
-    wait_for("the node to be not ready", SOON, async || {
-        let conditions = nodes.get(node).await?.status.and_then(|s| s.conditions).unwrap_or_default();
-        Ok(conditions.iter().any(|c| c.type_ == "Ready" && c.status != "True").then_some(()))
-    })
-    .await?;
+    not_ready(bed, node).await?;
     let lost = Patch::Merge(json!({"status": {"conditions": [{"type": "Ready", "status": "False"}]}}));
     let api = bed.cluster.api::<Pod>(bed.name.as_str());
     for pod in api.list(&Default::default()).await?.items {
@@ -168,6 +166,17 @@ async fn play_dead(bed: &Bed, node: &str) -> Result<()> {
         }
     }
     stop_lease(bed, node).await
+}
+
+async fn not_ready(bed: &Bed, node: &str) -> Result<()> {
+    let nodes = Api::<Node>::all(bed.cluster.client());
+    let down = Patch::Merge(json!({"metadata": {"annotations": {"runcord.dev/test": "down"}}}));
+    nodes.patch(node, &PatchParams::default(), &down).await?;
+    wait_for("the node to be not ready", SOON, async || {
+        let conditions = nodes.get(node).await?.status.and_then(|s| s.conditions).unwrap_or_default();
+        Ok(conditions.iter().any(|c| c.type_ == "Ready" && c.status != "True").then_some(()))
+    })
+    .await
 }
 
 /// A copy of the library without the runbook of that file.
@@ -202,6 +211,9 @@ async fn the_whole_library_runs_under_exactly_the_printed_permissions() -> Resul
     web(&bed, 4).await?;
     neighbours(&bed).await?;
     budget(&bed, 2, 2).await?;
+    let quota = json!({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "compute"},
+        "spec": {"hard": {"pods": "99"}}});
+    bed.cluster.apply(bed.name.as_str(), quota).await?;
     bed.cluster.apply(bed.name.as_str(), cron_job("nightly")).await?;
     old_job(&bed, "done").await?;
     volumes::data(&bed).await?;

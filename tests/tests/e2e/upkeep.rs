@@ -225,15 +225,28 @@ async fn a_pod_that_was_replaced_under_the_same_name_is_not_evicted() -> Result<
 async fn a_name_that_matches_nothing_and_an_empty_one_change_nothing() -> Result<()> {
     let bed = Bed::new("nothing", 3).await?;
     web(&bed, 1).await?;
+    old_job(&bed, "old").await?;
     let session = bed.session(Era::Stateless).await?;
     let plane = ControlPlane::shared()?;
     let mark = plane.mark()?;
     let namespace = bed.name.as_str();
+    // The plain dry-run says yes to a name that matches nothing, and to a selector that matches everything.
+    let all = format!("/apis/apps/v1/namespaces/{namespace}/deployments");
+    let of_nobody = crate::plain::delete(&bed, &all, "&fieldSelector=metadata.name%3Dnobody").await?;
+    assert_eq!(of_nobody["items"], json!([]), "{of_nobody:#}");
+    let of_all = crate::plain::delete(&bed, &all, "&labelSelector=").await?;
+    assert_eq!(of_all["items"][0]["metadata"]["name"], "web", "an empty selector means all: {of_all:#}");
     for (tool, args) in [
+        ("plan_restart_workload", json!({"kind": "Deployment", "namespace": namespace, "name": "nobody"})),
+        (
+            "plan_scale_workload",
+            json!({"kind": "Deployment", "namespace": namespace, "name": "nobody", "replicas": 1}),
+        ),
         ("plan_evict_pod", json!({"namespace": namespace, "pod": "nobody"})),
         ("plan_suspend_cronjob", json!({"namespace": namespace, "name": "nobody"})),
-        ("plan_clean_finished_jobs", json!({"namespace": namespace})),
+        // There is one that could be cleaned up, but not of that CronJob.
         ("plan_clean_finished_jobs", json!({"namespace": namespace, "cron_job": "nobody"})),
+        ("plan_clean_finished_jobs", json!({"namespace": format!("{namespace}-none")})),
         ("plan_cordon_node", json!({"node": "nobody"})),
         ("plan_uncordon_node", json!({"node": "nobody"})),
         ("plan_release_dead_node", json!({"node": "nobody"})),
@@ -242,6 +255,12 @@ async fn a_name_that_matches_nothing_and_an_empty_one_change_nothing() -> Result
         refused(&session, tool, args).await.with_context(|| tool.to_owned())?;
     }
     for (tool, args) in [
+        ("plan_restart_workload", json!({"kind": "Deployment", "namespace": namespace, "name": ""})),
+        (
+            "plan_scale_workload",
+            json!({"kind": "Deployment", "namespace": namespace, "name": "", "replicas": 1}),
+        ),
+        ("plan_drain_node", json!({"node": ""})),
         ("plan_evict_pod", json!({"namespace": namespace, "pod": ""})),
         ("plan_clean_finished_jobs", json!({"namespace": ""})),
         ("plan_clean_finished_jobs", json!({"namespace": namespace, "cron_job": ""})),

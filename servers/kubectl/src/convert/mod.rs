@@ -3,11 +3,13 @@
 mod network;
 mod node;
 mod pod;
+mod quota;
 mod workload;
 
 pub(crate) use network::{autoscaler, budget, ingress, services};
 pub(crate) use node::node;
 pub(crate) use pod::{Controller, ControllerKind, controller, is_ready, pod, requests, runs_on};
+pub(crate) use quota::{Bounds, REPLICA_SETS};
 pub(crate) use workload::{daemon_set, deployment, job, replica_set, replication_controller, stateful_set};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;

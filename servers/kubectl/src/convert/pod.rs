@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::{Container, NodeSelectorRequirement, Pod as ApiP
 
 use super::{Malformed, annotation, name};
 use crate::names::{KindName, Namespace, NodeName, ObjectName, Uid};
-use crate::seen::{Amounts, Keeper, Needs, NodeTerm, Phase, Pod, Requirement, Toleration};
+use crate::seen::{Amounts, Charges, Keeper, Needs, NodeTerm, Phase, Pod, Requirement, Toleration};
 
 const MIRROR: &str = "kubernetes.io/config.mirror";
 
@@ -63,7 +63,8 @@ pub(crate) fn controller(
     }))
 }
 
-/// What we keep of a pod. `keeper` is what its controller turned out to be; ignored for a mirror.
+/// What we keep of a pod. `keeper` is what its controller turned out to be; ignored for a mirror. What quotas charge for
+/// it comes later, where there are any.
 pub(crate) fn pod(api: &ApiPod, keeper: Keeper, budgets: BTreeSet<Uid>) -> Result<Pod, Malformed> {
     let (meta, spec) = (&api.metadata, api.spec.as_ref().ok_or(Malformed { what: "Pod", field: "spec" })?);
     let volumes = || spec.volumes.iter().flatten();
@@ -78,6 +79,7 @@ pub(crate) fn pod(api: &ApiPod, keeper: Keeper, budgets: BTreeSet<Uid>) -> Resul
         empty_dir: volumes().any(|v| v.empty_dir.is_some()),
         budgets,
         needs: needs(spec),
+        charges: Charges::default(),
     })
 }
 
@@ -175,10 +177,19 @@ fn undetermined(spec: &PodSpec) -> BTreeSet<String> {
     .collect()
 }
 
-/// What the scheduler counts for a pod: the larger of all containers together and any init container alone, each with
-/// the sidecars beside it; what the pod asks for as a whole comes first; and one pod.
+/// What the scheduler counts for a pod: what it asks for, its overhead, and one pod.
 pub(crate) fn requests(spec: &PodSpec) -> Amounts {
     let of = |c: &Container| Amounts::of_requests(c.resources.as_ref().and_then(|r| r.requests.as_ref()));
+    let whole = Amounts::of_requests(spec.resources.as_ref().and_then(|r| r.requests.as_ref()));
+    let mut total = together(spec, of, whole);
+    total.add(&Amounts::of_requests(spec.overhead.as_ref()));
+    total.0.insert("pods".to_owned(), 1000);
+    total
+}
+
+/// What the containers of a pod amount to: the larger of all together and any init container alone, each with the
+/// sidecars beside it; what is said of the pod as a whole comes first.
+pub(super) fn together(spec: &PodSpec, of: impl Fn(&Container) -> Amounts, whole: Amounts) -> Amounts {
     let inits = || spec.init_containers.iter().flatten();
     let is_sidecar = |c: &&Container| c.restart_policy.as_deref() == Some("Always");
     let mut sidecars = Amounts::default();
@@ -190,10 +201,7 @@ pub(crate) fn requests(spec: &PodSpec) -> Amounts {
         alone.add(&of(init));
         total = total.max(&alone);
     }
-    let whole = Amounts::of_requests(spec.resources.as_ref().and_then(|r| r.requests.as_ref()));
     total.0.extend(whole.0);
-    total.add(&Amounts::of_requests(spec.overhead.as_ref()));
-    total.0.insert("pods".to_owned(), 1000);
     total
 }
 

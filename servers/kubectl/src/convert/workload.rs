@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::util::intstr::IntOrString;
 
 use super::{Malformed, PLAN_MARK, RESTARTED_AT, annotation, identity, share};
 use crate::actions::Kind;
-use crate::seen::{Counts, Rollout, Strategy, Workload};
+use crate::seen::{Charges, Counts, Rollout, Strategy, Workload};
 
 const fn n(value: Option<i32>) -> i64 {
     match value {
@@ -55,6 +55,7 @@ pub(crate) fn deployment(api: &Deployment) -> Result<Workload, Malformed> {
         }),
         rollout: Some(rollout),
         budgets: BTreeSet::new(),
+        charges: Charges::default(),
     })
 }
 
@@ -111,6 +112,7 @@ pub(crate) fn stateful_set(api: &StatefulSet) -> Result<Workload, Malformed> {
         }),
         rollout: Some(rollout),
         budgets: BTreeSet::new(),
+        charges: Charges::default(),
     })
 }
 
@@ -143,6 +145,7 @@ pub(crate) fn daemon_set(api: &DaemonSet) -> Result<Workload, Malformed> {
         }),
         rollout: Some(rollout),
         budgets: BTreeSet::new(),
+        charges: Charges::default(),
     })
 }
 
@@ -185,7 +188,13 @@ fn counted(
 ) -> Result<Workload, Malformed> {
     let (replicas, total) = (i64::from(replicas.unwrap_or(1)), i64::from(total));
     let counts = Counts { replicas, total, ready: n(ready), updated: total, available: n(available) };
-    Ok(Workload { id: identity(kind, meta)?, counts: Some(counts), rollout: None, budgets: BTreeSet::new() })
+    Ok(Workload {
+        id: identity(kind, meta)?,
+        counts: Some(counts),
+        rollout: None,
+        budgets: BTreeSet::new(),
+        charges: Charges::default(),
+    })
 }
 
 fn rollout(kind: Kind, meta: &ObjectMeta, template: &PodTemplateSpec, strategy: Strategy) -> Rollout {

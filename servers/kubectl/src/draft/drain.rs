@@ -2,7 +2,7 @@
 //!
 //! Pods of DaemonSets, mirror pods and pods already going are left alone. Replicas of one workload go into different
 //! batches as far as possible. A batch is over when its pods are gone, by uid, and their workloads have as many ready
-//! pods as before, less those that fit nowhere.
+//! pods as before, less those that fit nowhere or that no quota lets be made anew.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,7 +13,7 @@ use super::node;
 use crate::KubectlActions;
 use crate::act::{Act, AwaitEvicted, BudgetRef, Cause, Evict, PodRef, Recovery};
 use crate::actions::Drain;
-use crate::fit::fit;
+use crate::fit::{Fit, fit};
 use crate::names::{NodeName, Uid};
 use crate::numbers::Span;
 use crate::refuse::{internal, precondition};
@@ -33,13 +33,13 @@ pub(super) fn drain(drain: &Drain, seen: &Seen) -> Result<Draft<KubectlActions>,
         one_budget_at_most(pod, seen)?;
     }
     let eviction = Eviction { node: name, node_uid: &node.uid, cause: Cause::Drain, timeout: drain.timeout };
-    let stranded = fit(seen).stranded;
+    let fit = fit(seen);
     let mut given_up = BTreeMap::new();
     let mut acts = Vec::new();
     for batch in pods.chunks(drain.batch.get() as usize) {
         for pod in batch {
             acts.push(Act::Evict(eviction.of(pod, seen)?));
-            count_stranded(pod, &stranded, &mut given_up);
+            count_lost(pod, &fit, &mut given_up);
         }
         acts.push(Act::AwaitEvicted(eviction.wait(batch, &given_up, seen)));
     }
@@ -72,9 +72,14 @@ fn in_order(mut pods: Vec<&Pod>) -> Vec<&Pod> {
     with_turn.into_iter().map(|(_, pod)| pod).collect()
 }
 
-/// The API server answers 500 to the eviction of a running pod that two budgets cover.
+/// The API server answers 500 to the eviction of a running pod that two budgets cover. One that is not started yet it
+/// would evict, whatever its budgets; but it may well run when its turn comes.
 pub(crate) fn one_budget_at_most(pod: &Pod, seen: &Seen) -> Result<(), Refusal> {
-    if pod.budgets.len() < 2 || pod.phase != Phase::Running {
+    let asked = match pod.phase {
+        Phase::Running | Phase::Pending => pod.budgets.len() > 1,
+        Phase::Finished | Phase::Terminating => false,
+    };
+    if !asked {
         return Ok(());
     }
     let mut names: Vec<_> =
@@ -145,8 +150,8 @@ impl Eviction<'_> {
     }
 }
 
-pub(crate) fn count_stranded(pod: &Pod, stranded: &BTreeSet<Uid>, given_up: &mut BTreeMap<OwnerRef, i64>) {
-    if let Some(owner) = pod.owner().filter(|_| pod.ready && stranded.contains(&pod.uid)) {
+pub(crate) fn count_lost(pod: &Pod, fit: &Fit, given_up: &mut BTreeMap<OwnerRef, i64>) {
+    if let Some(owner) = pod.owner().filter(|_| pod.ready && fit.is_lost(&pod.uid)) {
         *given_up.entry(owner.clone()).or_default() += 1;
     }
 }

@@ -9,8 +9,9 @@ use crate::KubectlActions;
 use crate::act::{Act, Annotated, AwaitRollout, Object, Patch, Touch};
 use crate::actions::{Restart, RevertRestart, Scale, WorkloadRef};
 use crate::numbers::Span;
+use crate::quota;
 use crate::refuse::{internal, precondition};
-use crate::seen::{Counts, Rollout, Seen, Strategy, Workload};
+use crate::seen::{Charges, Counts, Rollout, Seen, Strategy, Workload};
 
 pub(super) fn restart(
     restart: &Restart,
@@ -21,6 +22,7 @@ pub(super) fn restart(
         WorkloadRef { kind: restart.kind, namespace: restart.namespace.clone(), name: restart.name.clone() };
     let found = Found::find(&named, seen)?;
     found.can_restart()?;
+    quota::allows_replica_set(seen, found.workload, named.kind)?;
     let summary = format!("restart {named}: {}", pace(found.rollout, found.counts));
     Ok(found.retimed(Some(restart_time(fixed)), restart.timeout, fixed, summary))
 }
@@ -63,6 +65,7 @@ pub(super) fn scale(scale: &Scale, seen: &Seen, fixed: &Fixed) -> Result<Draft<K
         return Ok(nothing(seen, format!("{named} has {after} replicas already: nothing to do")));
     }
     found.is_settled()?;
+    quota::allows_scale(seen, found.workload, found.counts, after)?;
     let touch = Touch::Replicas { before, after };
     Ok(found.patched(
         touch,
@@ -122,7 +125,13 @@ impl<'a> Found<'a> {
     /// Whether a restart would begin, and none is under way.
     pub(crate) fn can_restart(&self) -> Result<(), Refusal> {
         self.can_begin("a restart")?;
-        self.is_settled()
+        self.is_settled()?;
+        self.has_room(&self.workload.charges)
+    }
+
+    /// Whether quotas let the pods of a new template be made, each of which counts as `new`.
+    pub(crate) fn has_room(&self, new: &Charges) -> Result<(), Refusal> {
+        quota::allows_rollout(self.seen, self.workload, self.rollout, self.counts, new)
     }
 
     /// As for a restart; but a rollout whose controller has given up is what rollbacks are for.

@@ -1,5 +1,7 @@
 //! What was truly checked, and what only an applied step can reveal.
 
+use std::collections::BTreeSet;
+
 use runcord_model::Coverage;
 
 use crate::act::{Act, Touch};
@@ -29,15 +31,15 @@ pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) 
             .checked
             .push(format!("room for evicted pods: first fit, other nodes looked at: {}", seen.used.len()));
     }
-    let replaces = acts.iter().any(|act| replaces_pods(act));
-    if replaces {
+    if acts.iter().any(|act| replaces_pods(act)) {
         coverage.undetermined.extend(
             [
                 "new pods: whether their images can be pulled and whether they become ready",
-                "new pods: whether quota and admission webhooks let their controllers make them",
+                "new pods: whether admission, but for quotas, lets their controllers make them",
             ]
             .map(str::to_owned),
         );
+        quotas(seen, &mut coverage);
     }
     let only_scheduler = fit.undetermined.iter().filter(|_| evictions + deferred > 0);
     coverage.undetermined.extend(
@@ -51,6 +53,23 @@ pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) 
     crate::secrets::measure::coverage(acts, &mut coverage);
     crate::volumes::measure::coverage(acts, &mut coverage);
     coverage
+}
+
+/// New pods against the quotas that cover them, and those of which that cannot be told.
+fn quotas(seen: &Seen, coverage: &mut Coverage) {
+    let revisions = seen.upkeep.histories.iter().flat_map(|history| &history.revisions);
+    let charges = seen.workloads.iter().map(|workload| &workload.charges);
+    let charges =
+        charges.chain(seen.pods.iter().map(|pod| &pod.charges)).chain(revisions.map(|one| &one.charges));
+    let unclear: BTreeSet<_> = charges.flat_map(|charges| &charges.unclear).collect();
+    coverage
+        .checked
+        .push(format!("room for new pods: ResourceQuotas of their namespaces: {}", seen.quotas.len()));
+    coverage.undetermined.extend(
+        unclear
+            .iter()
+            .map(|name| format!("new pods: whether ResourceQuota {name} covers them, and has room")),
+    );
 }
 
 fn rolls_out(act: &Act) -> bool {

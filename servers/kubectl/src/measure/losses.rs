@@ -1,8 +1,8 @@
 //! Ready pods lost at once.
 //!
 //! A drain waits after each batch until its workloads have recovered, so what is lost *at once* is one batch, plus the
-//! pods of earlier batches that do not come back: those that fit nowhere and those that nobody makes anew. A rollout
-//! loses what its strategy allows, less what is down already.
+//! pods of earlier batches that do not come back: those that fit nowhere or that no quota lets in, and those that nobody
+//! makes anew. A rollout loses what its strategy allows, less what is down already.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -64,7 +64,7 @@ impl<'a> Losses<'a> {
         }
         let ready = batch.iter().filter(|pod| pod.ready).map(|pod| pod.uid.clone());
         self.batches.push(ready.chain(gone_for_good.iter().cloned()).collect());
-        let stays_away = |pod: &&&Pod| fit.stranded.contains(&pod.uid) || pod.keeper == Keeper::Nobody;
+        let stays_away = |pod: &&&Pod| fit.is_lost(&pod.uid) || pod.keeper == Keeper::Nobody;
         gone_for_good.extend(batch.iter().filter(|p| p.ready).filter(stays_away).map(|p| p.uid.clone()));
         self.evicted.append(batch);
     }

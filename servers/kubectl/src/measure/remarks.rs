@@ -39,6 +39,12 @@ pub(super) fn remarks(
     }));
     said.extend(pods(
         losses,
+        "is not made anew: a ResourceQuota of its namespace is used up",
+        "are not made anew: a ResourceQuota of their namespace is used up",
+        |p| fit.shut_out.contains(&p.uid),
+    ));
+    said.extend(pods(
+        losses,
         "belongs to a Job, which starts its work again or fails",
         "belong to Jobs, which start their work again or fail",
         |p| p.owner().is_some_and(|o| o.kind.as_str() == "Job") && p.phase != Phase::Finished,

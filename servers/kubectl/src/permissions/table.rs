@@ -27,6 +27,12 @@ pub(super) fn identity() -> Permission {
     named_namespace("kube-system")
 }
 
+/// Listing Secrets, where the caller looks.
+pub(super) fn secret_values() -> Permission {
+    let (group, version) = CORE;
+    Permission { group, version, resource: "secrets", verb: "list", name: None, reach: Reach::Namespace }
+}
+
 /// What a use of an action needs.
 ///
 /// # Errors
@@ -264,6 +270,9 @@ fn around(need: &mut impl FnMut(Api, &'static str, &[&'static str], Reach), reac
     need(("policy", "v1"), "poddisruptionbudgets", &["list"], reach);
     need(("discovery.k8s.io", "v1"), "endpointslices", &["list"], reach);
     need(("networking.k8s.io", "v1"), "ingresses", &["list"], reach);
+    // Whether new pods may be made.
+    need(CORE, "resourcequotas", &["list"], reach);
+    need(CORE, "limitranges", &["list"], reach);
 }
 
 /// The kinds that a patch can be of: a DaemonSet has no number of replicas.

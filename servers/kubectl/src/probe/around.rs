@@ -9,7 +9,7 @@ use k8s_openapi::api::networking::v1::Ingress;
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
 use kube::api::ListParams;
 
-use super::{Fetched, ProbeError};
+use super::{Fetched, ProbeError, Quotas};
 use crate::actions::WorkloadRef;
 use crate::convert;
 use crate::names::{Namespace, Uid};
@@ -17,15 +17,24 @@ use crate::reader::Reader;
 use crate::seen::{Budget, Keeper, Seen};
 use crate::selector;
 
+/// What was found before.
+pub(super) struct Found {
+    /// The workloads named, and those that own pods in view.
+    pub(super) fetched: Vec<Fetched>,
+    /// The quotas of their namespaces.
+    pub(super) quotas: Quotas,
+}
+
 /// Fills in everything around the pods and workloads found.
 pub(super) async fn look(
     reader: &Reader,
     seen: &mut Seen,
     pods: &[ApiPod],
     keepers: BTreeMap<Uid, Keeper>,
-    fetched: Vec<Fetched>,
+    found: Found,
     scaled: Vec<WorkloadRef>,
 ) -> Result<(), ProbeError> {
+    let Found { fetched, quotas } = found;
     let namespaces = namespaces(pods, &fetched);
     let mut budgets = Budgets::default();
     for namespace in &namespaces {
@@ -43,19 +52,27 @@ pub(super) async fn look(
         };
         let labels = pod.metadata.labels.clone().unwrap_or_default();
         let covering = budgets.covering(pod.metadata.namespace.as_deref(), &labels);
-        seen.pods.push(convert::pod(pod, keeper, covering)?);
+        let mut seen_pod = convert::pod(pod, keeper, covering)?;
+        if let Some(spec) = &pod.spec {
+            seen_pod.charges = quotas.charges(&seen_pod.namespace, spec);
+        }
+        seen.pods.push(seen_pod);
     }
     of_named(reader, seen, &fetched).await?;
-    for Fetched { mut workload, labels, .. } in fetched {
+    for Fetched { mut workload, labels, spec, .. } in fetched {
         workload.budgets = budgets.covering(Some(workload.id.namespace.as_str()), &labels);
+        if let Some(spec) = spec.filter(|_| seen.focus.workloads.iter().any(|named| workload.is(named))) {
+            workload.charges = quotas.charges(&workload.id.namespace, &spec);
+        }
         seen.workloads.push(workload);
     }
+    seen.quotas = quotas.all();
     keep_concerned(seen, budgets);
     autoscalers(reader, seen, &scaled).await
 }
 
 /// The namespaces of pods that a drain would evict, and of all workloads found.
-fn namespaces(pods: &[ApiPod], fetched: &[Fetched]) -> BTreeSet<Namespace> {
+pub(super) fn namespaces(pods: &[ApiPod], fetched: &[Fetched]) -> BTreeSet<Namespace> {
     let of_pods = pods.iter().filter_map(|pod| Namespace::try_from(pod.metadata.namespace.clone()?).ok());
     of_pods.chain(fetched.iter().map(|f| f.workload.id.namespace.clone())).collect()
 }

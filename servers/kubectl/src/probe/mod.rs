@@ -1,11 +1,12 @@
 //! Looking at what the actions are concerned with, and nothing more.
 //!
 //! All nodes are listed, since runbooks count them; pods only of the nodes to be drained and of the workloads named;
-//! budgets, endpoints and Ingresses only of the namespaces concerned; other nodes' pods only until every evicted pod has
+//! budgets, quotas, endpoints and Ingresses only of the namespaces concerned; other nodes' pods only until every evicted pod has
 //! found room.
 
 mod around;
 pub(crate) mod owners;
+mod quotas;
 mod room;
 
 use std::collections::BTreeSet;
@@ -25,6 +26,7 @@ use crate::{secrets, upkeep, volumes};
 
 pub(crate) use around::ready_pods;
 pub(crate) use owners::{Fetched, fetch, fetch_owner};
+pub(crate) use quotas::Quotas;
 
 /// Why a probe gave nothing.
 #[derive(Debug, thiserror::Error)]
@@ -86,10 +88,15 @@ pub(crate) async fn probe(
         )
     };
     let mutates = !actions.iter().all(looks);
-    seen.upkeep = upkeep::probe::look(reader, mask, &seen.focus.upkeep).await?;
+    let quotas = match mutates {
+        true => Quotas::read(reader, &around::namespaces(&pods, &fetched)).await?,
+        false => Quotas::default(),
+    };
+    seen.upkeep = upkeep::probe::look(reader, mask, &seen.focus.upkeep, &quotas).await?;
     seen.volumes = volumes::probe::look(reader, &seen.focus.volumes).await?;
     if mutates {
-        around::look(reader, &mut seen, &pods, keepers, fetched, scaled(actions)).await?;
+        let found = around::Found { fetched, quotas };
+        around::look(reader, &mut seen, &pods, keepers, found, scaled(actions)).await?;
         room::find(reader, &mut seen).await?;
     } else {
         seen.workloads = fetched.into_iter().map(|f| f.workload).collect();

@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
-use k8s_openapi::api::core::v1::{Pod as ApiPod, PodTemplateSpec, ReplicationController};
+use k8s_openapi::api::core::v1::{Pod as ApiPod, PodSpec, PodTemplateSpec, ReplicationController};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
-use super::{ProbeError, kind_of, uid_of};
+use super::{ProbeError, kind_of};
 use crate::actions::{Kind, WorkloadRef};
 use crate::convert::{self, Controller, ControllerKind};
 use crate::names::{Namespace, ObjectName, Uid};
 use crate::reader::Reader;
 use crate::secrets::SecretsSeen;
-use crate::seen::{Keeper, OwnerRef, Workload};
+use crate::seen::{Charges, Keeper, OwnerRef, Workload};
 
 /// A workload, with what is needed once more to look around it.
 pub(crate) struct Fetched {
@@ -22,12 +22,15 @@ pub(crate) struct Fetched {
     pub(crate) labels: BTreeMap<String, String>,
     /// What selects its pods.
     pub(crate) selector: Option<LabelSelector>,
+    /// What its pods are made of.
+    pub(crate) spec: Option<PodSpec>,
 }
 
 impl Fetched {
-    fn new(workload: Workload, template: Option<&PodTemplateSpec>, selector: Option<LabelSelector>) -> Self {
-        let labels = template.and_then(|t| t.metadata.as_ref()).and_then(|m| m.labels.clone());
-        Self { workload, labels: labels.unwrap_or_default(), selector }
+    fn new(workload: Workload, template: Option<PodTemplateSpec>, selector: Option<LabelSelector>) -> Self {
+        let PodTemplateSpec { metadata, spec } = template.unwrap_or_default();
+        let labels = metadata.and_then(|meta| meta.labels).unwrap_or_default();
+        Self { workload, labels, selector, spec }
     }
 }
 
@@ -38,25 +41,25 @@ pub(crate) async fn fetch(reader: &Reader, named: &WorkloadRef) -> Result<Option
         Kind::Deployment => match reader.get::<Deployment>(namespace, name).await? {
             None => None,
             Some(api) => {
-                let spec = api.spec.as_ref();
-                let selector = spec.map(|s| s.selector.clone());
-                Some(Fetched::new(convert::deployment(&api)?, spec.map(|s| &s.template), selector))
+                let workload = convert::deployment(&api)?;
+                let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
+                Some(Fetched::new(workload, template, selector))
             }
         },
         Kind::StatefulSet => match reader.get::<StatefulSet>(namespace, name).await? {
             None => None,
             Some(api) => {
-                let spec = api.spec.as_ref();
-                let selector = spec.map(|s| s.selector.clone());
-                Some(Fetched::new(convert::stateful_set(&api)?, spec.map(|s| &s.template), selector))
+                let workload = convert::stateful_set(&api)?;
+                let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
+                Some(Fetched::new(workload, template, selector))
             }
         },
         Kind::DaemonSet => match reader.get::<DaemonSet>(namespace, name).await? {
             None => None,
             Some(api) => {
-                let spec = api.spec.as_ref();
-                let selector = spec.map(|s| s.selector.clone());
-                Some(Fetched::new(convert::daemon_set(&api)?, spec.map(|s| &s.template), selector))
+                let workload = convert::daemon_set(&api)?;
+                let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
+                Some(Fetched::new(workload, template, selector))
             }
         },
     })
@@ -100,6 +103,7 @@ pub(crate) async fn keepers(
                     counts: None,
                     rollout: None,
                     budgets: BTreeSet::new(),
+                    charges: Charges::default(),
                 };
                 add(fetched, Fetched::new(workload, None, None));
                 Keeper::Owner(as_owner(&controller))
@@ -193,10 +197,9 @@ async fn replica_set(
     name: &ObjectName,
 ) -> Result<Option<(Fetched, Option<Controller>)>, ProbeError> {
     let Some(api) = reader.get::<ReplicaSet>(Some(namespace), name.as_str()).await? else { return Ok(None) };
-    let spec = api.spec.as_ref();
-    let template = spec.and_then(|s| s.template.as_ref());
-    let fetched = Fetched::new(convert::replica_set(&api)?, template, spec.map(|s| s.selector.clone()));
-    Ok(uid_of(&api.metadata).is_some().then_some((fetched, convert::controller(&api.metadata)?)))
+    let (workload, above) = (convert::replica_set(&api)?, convert::controller(&api.metadata)?);
+    let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
+    Ok(Some((Fetched::new(workload, template.flatten(), selector), above)))
 }
 
 async fn replication_controller(
@@ -207,8 +210,8 @@ async fn replication_controller(
     let Some(api) = reader.get::<ReplicationController>(Some(namespace), name.as_str()).await? else {
         return Ok(None);
     };
-    let template = api.spec.as_ref().and_then(|s| s.template.as_ref());
-    Ok(Some(Fetched::new(convert::replication_controller(&api)?, template, None)))
+    let workload = convert::replication_controller(&api)?;
+    Ok(Some(Fetched::new(workload, api.spec.and_then(|s| s.template), None)))
 }
 
 async fn job(
@@ -217,6 +220,6 @@ async fn job(
     name: &ObjectName,
 ) -> Result<Option<Fetched>, ProbeError> {
     let Some(api) = reader.get::<Job>(Some(namespace), name.as_str()).await? else { return Ok(None) };
-    let template = api.spec.as_ref().map(|s| &s.template);
-    Ok(Some(Fetched::new(convert::job(&api)?, template, None)))
+    let workload = convert::job(&api)?;
+    Ok(Some(Fetched::new(workload, api.spec.map(|s| s.template), None)))
 }

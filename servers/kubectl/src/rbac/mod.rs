@@ -13,7 +13,7 @@ use runcord_model::action::Use;
 use serde_json::Value;
 
 use crate::names::{Namespace, ObjectName};
-use crate::permissions::{Undeclared, of_all};
+use crate::permissions::{Undeclared, of_all, secret_values};
 
 /// Who gets the permissions, and is held by the policy.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +67,15 @@ pub enum Changes {
     DryRunOnly,
 }
 
+/// Whether the values of Secrets are kept out of what readings show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Redacting {
+    /// Only what looks like a secret is.
+    ByShape,
+    /// They are, for which Secrets must be listed.
+    SecretValues,
+}
+
 /// What is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -78,6 +87,8 @@ pub struct Wanted {
     pub subjects: Vec<Subject>,
     /// What the policy lets through.
     pub changes: Changes,
+    /// What readings redact.
+    pub redacting: Redacting,
 }
 
 /// The objects, in the order in which they are applied.
@@ -85,7 +96,12 @@ pub struct Wanted {
 /// # Errors
 /// A runbook uses an action without a declaration.
 pub fn objects(uses: &[Use], wanted: &Wanted) -> Result<Vec<Value>, Undeclared> {
-    let mut objects = roles::objects(&of_all(uses)?, wanted);
+    let mut needed = of_all(uses)?;
+    match wanted.redacting {
+        Redacting::ByShape => {}
+        Redacting::SecretValues => drop(needed.insert(secret_values())),
+    }
+    let mut objects = roles::objects(&needed, wanted);
     objects.extend(policy::objects(uses, wanted)?);
     Ok(objects)
 }
@@ -105,6 +121,7 @@ pub(crate) mod tests {
             namespaces: namespaces.iter().map(|one| one.parse().unwrap()).collect(),
             subjects: user.map(|user| Subject::User(user.parse().unwrap())).into_iter().collect(),
             changes: Changes::Real,
+            redacting: Redacting::ByShape,
         }
     }
 
@@ -140,6 +157,23 @@ pub(crate) mod tests {
         assert_eq!(objects[2]["metadata"]["namespace"], "shop");
         let rules = objects[2]["rules"].to_string();
         assert!(rules.contains(r#""verbs":["get","patch"]"#), "{rules}");
+    }
+
+    #[test]
+    fn secrets_are_listed_only_where_that_is_wanted_and_nothing_else_is_done_with_them() {
+        let said = |redacting| {
+            let wanted = Wanted { redacting, ..wanted(&["shop"], None) };
+            let objects = objects(&uses(&["pod_logs"]), &wanted).unwrap();
+            let of_secrets: Vec<_> =
+                objects.iter().filter(|one| one.to_string().contains("secrets")).cloned().collect();
+            of_secrets
+        };
+        assert!(said(Redacting::ByShape).is_empty());
+        let granted = said(Redacting::SecretValues);
+        assert_eq!(kinds(&granted), ["Role"], "in the namespace that was named, and nowhere else");
+        let rules = granted[0]["rules"].as_array().unwrap();
+        let rule = rules.iter().find(|rule| rule.to_string().contains("secrets")).unwrap();
+        assert_eq!(rule["verbs"], json!(["list"]));
     }
 
     #[test]

@@ -10,9 +10,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::event::{self, Event, EventLine, EventType, More, Query, Rank};
+use super::secrets::{self, Known, Redaction};
 use crate::actions::{EventsShown, RecentEvents};
 use crate::names::{KindName, Namespace, ObjectName, PageCursor};
-use crate::reader::Reader;
+use crate::reader::{ReadError, Reader};
 
 /// So many events of one type are read at most.
 const WINDOW: usize = 2_000;
@@ -37,6 +38,8 @@ pub struct Events {
     pub truncated: EventsLeftOut,
     /// Give this as `page` to read on; null when this is the last page.
     pub next_page: Option<PageCursor>,
+    /// What was redacted of their messages.
+    pub redaction: Redaction,
     /// The events of this page: warnings first, the newest of each first.
     pub events: Vec<EventLine>,
 }
@@ -56,9 +59,21 @@ pub enum EventsLeftOut {
 
 pub(super) async fn read(reader: &Reader, asked: &RecentEvents) -> Result<Events, Refusal> {
     let after = asked.page.as_ref().map(cursor).transpose()?;
+    let (known, found) =
+        futures::join!(secrets::of(reader, &asked.namespace), window(reader, asked, after.as_ref()));
+    let (events, more) = found?;
+    Ok(page(asked, events, more, after.as_ref(), &Shown { known: known?, most_bytes: LINES_BYTES }))
+}
+
+/// As many events as are read, and whether there are more.
+async fn window(
+    reader: &Reader,
+    asked: &RecentEvents,
+    after: Option<&Rank>,
+) -> Result<(Vec<Event>, More), ReadError> {
     let mut events = Vec::new();
     let mut more = More::None;
-    for of in wanted(asked, after.as_ref()) {
+    for of in wanted(asked, after) {
         let query = Query {
             namespace: &asked.namespace,
             kind: asked.object_kind.as_ref(),
@@ -74,7 +89,14 @@ pub(super) async fn read(reader: &Reader, asked: &RecentEvents) -> Result<Events
             break;
         }
     }
-    Ok(page(asked, events, more, after.as_ref(), LINES_BYTES))
+    Ok((events, more))
+}
+
+/// How events are shown.
+struct Shown {
+    known: Known,
+    /// The events of one page, in bytes of JSON.
+    most_bytes: usize,
 }
 
 /// The types to ask for, in the order in which they are shown.
@@ -87,13 +109,7 @@ fn wanted(asked: &RecentEvents, after: Option<&Rank>) -> Vec<EventType> {
     all
 }
 
-fn page(
-    asked: &RecentEvents,
-    events: Vec<Event>,
-    more: More,
-    after: Option<&Rank>,
-    most_bytes: usize,
-) -> Events {
+fn page(asked: &RecentEvents, events: Vec<Event>, more: More, after: Option<&Rank>, shown: &Shown) -> Events {
     // Warnings fill the page: the normal ones were not asked for, and come later.
     let unasked = asked.show == EventsShown::All
         && after.is_none()
@@ -105,9 +121,9 @@ fn page(
     ranked.sort_by(|a, b| a.0.cmp(&b.0));
     let (mut lines, mut bytes, mut last) = (Vec::new(), 0, None);
     for (rank, event) in ranked.iter().take(LINES) {
-        let line = event.line();
-        bytes += serde_json::to_string(&line).map_or(most_bytes, |text| text.len() + 1);
-        if bytes > most_bytes && !lines.is_empty() {
+        let line = event.line(&shown.known.cleaner);
+        bytes += serde_json::to_string(&line).map_or(shown.most_bytes, |text| text.len() + 1);
+        if bytes > shown.most_bytes && !lines.is_empty() {
             break;
         }
         lines.push(line);
@@ -127,6 +143,7 @@ fn page(
         found,
         truncated,
         next_page,
+        redaction: shown.known.redaction,
         events: lines,
     }
 }
@@ -164,6 +181,10 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn shown(most_bytes: usize) -> Shown {
+        Shown { known: Known::by_shape(), most_bytes }
+    }
+
     fn ask() -> RecentEvents {
         RecentEvents {
             namespace: "shop".parse().unwrap(),
@@ -190,7 +211,7 @@ mod tests {
         let all = || events(70, "Normal").into_iter().chain(events(40, "Warning"));
         let (mut seen, mut after) = (Vec::new(), None);
         loop {
-            let page = page(&ask(), all().collect(), More::None, after.as_ref(), LINES_BYTES);
+            let page = page(&ask(), all().collect(), More::None, after.as_ref(), &shown(LINES_BYTES));
             seen.extend(page.events.iter().map(|line| (line.kind, line.untrusted.clone())));
             let Some(next) = page.next_page else { break };
             assert_eq!(page.truncated, EventsLeftOut::MorePages);
@@ -203,7 +224,7 @@ mod tests {
 
     #[test]
     fn normal_ones_that_were_not_asked_for_are_on_a_later_page() {
-        let page = page(&ask(), events(LINES + 1, "Warning"), More::None, None, 1_000_000);
+        let page = page(&ask(), events(LINES + 1, "Warning"), More::None, None, &shown(1_000_000));
         assert!(page.next_page.is_some());
         let reached = cursor(&page.next_page.unwrap()).unwrap();
         assert_eq!(wanted(&ask(), Some(&reached)), [EventType::Warning, EventType::Normal]);
@@ -211,7 +232,7 @@ mod tests {
 
     #[test]
     fn what_is_not_read_is_said() {
-        let page = page(&ask(), events(3, "Warning"), More::Unread, None, LINES_BYTES);
+        let page = page(&ask(), events(3, "Warning"), More::Unread, None, &shown(LINES_BYTES));
         assert_eq!(page.truncated, EventsLeftOut::WindowTooLarge);
     }
 
@@ -219,7 +240,7 @@ mod tests {
     fn a_page_keeps_to_its_size() {
         let long = |n: usize| json!({"metadata": {"uid": format!("u-{n}")}, "type": "Warning", "message": "\"".repeat(9_000)});
         let all: Vec<Event> = (0..200).map(|n| serde_json::from_value(long(n)).unwrap()).collect();
-        let page = page(&ask(), all, More::None, None, LINES_BYTES);
+        let page = page(&ask(), all, More::None, None, &shown(LINES_BYTES));
         assert!(serde_json::to_string(&page).unwrap().len() < 8 * 1024);
         assert!(page.next_page.is_some());
     }

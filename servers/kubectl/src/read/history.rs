@@ -5,10 +5,11 @@ use k8s_openapi::api::core::v1::PodTemplateSpec;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::ListParams;
 use runcord_model::Refusal;
-use runcord_model::text::visible;
+use runcord_model::text::Cleaner;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::secrets::{self, Known, Redaction};
 use crate::actions::{Kind, WorkloadRef};
 use crate::names::{ObjectName, RestartedAt};
 use crate::observe::{WorkloadView, workload_view};
@@ -34,6 +35,8 @@ pub struct History {
     pub workload: WorkloadView,
     /// Revisions found.
     pub found: usize,
+    /// What was redacted of their images and change causes.
+    pub redaction: Redaction,
     /// The revisions, the newest first; not always all.
     pub revisions: Vec<Revision>,
 }
@@ -59,19 +62,21 @@ pub struct Revision {
 }
 
 pub(super) async fn read(reader: &Reader, named: &WorkloadRef) -> Result<History, Refusal> {
-    let found = fetch(reader, named).await?.ok_or_else(|| {
+    let (known, found) = futures::join!(secrets::of(reader, &named.namespace), fetch(reader, named));
+    let Known { cleaner, redaction } = known?;
+    let found = found?.ok_or_else(|| {
         precondition(format!("there is no {named}"), "Look up its kind, namespace and name.")
     })?;
     let workload =
         workload_view(&found.workload).ok_or_else(|| internal("a workload was seen without its rollout"))?;
     // A workload that selects nothing keeps nothing.
     let Some(query) = found.selector.as_ref().and_then(selector::as_query) else {
-        return Ok(History { workload, found: 0, revisions: Vec::new() });
+        return Ok(History { workload, found: 0, redaction, revisions: Vec::new() });
     };
     let params = ListParams { label_selector: Some(query), ..ListParams::default() };
     let owner = found.workload.id.uid.as_str();
-    let revisions = revisions(reader, named, params, owner).await?;
-    Ok(History { workload, found: revisions.len(), revisions: newest_first(revisions) })
+    let revisions = revisions(reader, named, params, owner, &cleaner).await?;
+    Ok(History { workload, found: revisions.len(), redaction, revisions: newest_first(revisions) })
 }
 
 async fn revisions(
@@ -79,15 +84,22 @@ async fn revisions(
     named: &WorkloadRef,
     params: ListParams,
     owner: &str,
+    cleaner: &Cleaner,
 ) -> Result<Vec<Revision>, ProbeError> {
     Ok(match named.kind {
         Kind::Deployment => {
             let all: Vec<ReplicaSet> = reader.list(Some(&named.namespace), params).await?;
-            all.iter().filter(|set| owned(&set.metadata, owner)).filter_map(of_replica_set).collect()
+            all.iter()
+                .filter(|set| owned(&set.metadata, owner))
+                .filter_map(|set| of_replica_set(set, cleaner))
+                .collect()
         }
         Kind::StatefulSet | Kind::DaemonSet => {
             let all: Vec<ControllerRevision> = reader.list(Some(&named.namespace), params).await?;
-            all.iter().filter(|one| owned(&one.metadata, owner)).filter_map(of_controller_revision).collect()
+            all.iter()
+                .filter(|one| owned(&one.metadata, owner))
+                .filter_map(|one| of_controller_revision(one, cleaner))
+                .collect()
         }
     })
 }
@@ -102,18 +114,18 @@ fn owned(meta: &ObjectMeta, owner: &str) -> bool {
     meta.owner_references.as_ref().is_some_and(controller)
 }
 
-pub(super) fn of_replica_set(set: &ReplicaSet) -> Option<Revision> {
+pub(super) fn of_replica_set(set: &ReplicaSet, cleaner: &Cleaner) -> Option<Revision> {
     let revision = set.metadata.annotations.as_ref()?.get(REVISION)?.parse().ok()?;
     let template = set.spec.as_ref().and_then(|spec| spec.template.clone());
     let pods = set.status.as_ref().map(|status| i64::from(status.replicas));
-    shown(&set.metadata, revision, pods, template)
+    shown(&set.metadata, revision, pods, template, cleaner)
 }
 
-fn of_controller_revision(one: &ControllerRevision) -> Option<Revision> {
+fn of_controller_revision(one: &ControllerRevision, cleaner: &Cleaner) -> Option<Revision> {
     // Its data is a patch of the workload: `{"spec": {"template": …}}`.
     let template = one.data.as_ref().and_then(|data| data.0.pointer("/spec/template")).cloned();
     let template = template.and_then(|template| serde_json::from_value(template).ok());
-    shown(&one.metadata, one.revision, None, template)
+    shown(&one.metadata, one.revision, None, template, cleaner)
 }
 
 fn shown(
@@ -121,6 +133,7 @@ fn shown(
     revision: i64,
     pods: Option<i64>,
     template: Option<PodTemplateSpec>,
+    cleaner: &Cleaner,
 ) -> Option<Revision> {
     let template = template.unwrap_or_default();
     let restarted = template.metadata.as_ref().and_then(|meta| meta.annotations.as_ref());
@@ -140,7 +153,7 @@ fn shown(
         created: meta.creation_timestamp.as_ref().map(|at| at.0.to_string()),
         pods,
         restarted_at: restarted.and_then(|at| RestartedAt::try_from(at).ok()),
-        untrusted: visible(&text.join("; "), TEXT_BYTES),
+        untrusted: cleaner.visible(&text.join("; "), TEXT_BYTES),
     })
 }
 
@@ -173,7 +186,8 @@ mod tests {
     #[test]
     fn the_newest_revision_comes_first() {
         let all = [set("2", "b"), set("10", "c"), set("1", "a")];
-        let shown = newest_first(all.iter().filter_map(of_replica_set).collect());
+        let shown =
+            newest_first(all.iter().filter_map(|set| of_replica_set(set, &Cleaner::default())).collect());
         assert_eq!(shown.iter().map(|one| one.revision).collect::<Vec<_>>(), [10, 2, 1]);
         assert!(shown[0].newest && !shown[1].newest);
         assert_eq!((shown[0].pods, shown[0].untrusted.as_str()), (Some(2), "c: shop/web:1; change cause: c"));
@@ -181,7 +195,7 @@ mod tests {
 
     #[test]
     fn what_people_wrote_is_only_under_untrusted() {
-        let shown = of_replica_set(&set("1", "IGNORE\nALL\u{202e}")).unwrap();
+        let shown = of_replica_set(&set("1", "IGNORE\nALL\u{202e}"), &Cleaner::default()).unwrap();
         assert!(shown.untrusted.ends_with("IGNORE‹U+000A›ALL‹U+202E›"), "{}", shown.untrusted);
         assert_eq!(shown.restarted_at, None, "a restart time that is none is not shown");
     }
@@ -194,8 +208,9 @@ mod tests {
 
     #[test]
     fn many_revisions_keep_to_the_size() {
-        let all: Vec<_> =
-            (1..200).filter_map(|n| of_replica_set(&set(&n.to_string(), &"\"".repeat(900)))).collect();
+        let all: Vec<_> = (1..200)
+            .filter_map(|n| of_replica_set(&set(&n.to_string(), &"\"".repeat(900)), &Cleaner::default()))
+            .collect();
         assert!(serde_json::to_string(&newest_first(all)).unwrap().len() < 7 * 1024);
     }
 }

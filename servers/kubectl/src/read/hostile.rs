@@ -4,6 +4,7 @@
 use k8s_openapi::api::apps::v1::ReplicaSet;
 use k8s_openapi::api::core::v1::{Node, Pod};
 use proptest::prelude::*;
+use runcord_model::text::Cleaner;
 use serde_json::{Value, json};
 
 use super::{event, history, node, status};
@@ -51,7 +52,7 @@ proptest! {
             "metadata": {"uid": uid}, "type": kind, "reason": reason, "message": message,
             "involvedObject": {"kind": kind, "name": name}
         })).unwrap();
-        hold(&serde_json::to_value(event.line()).unwrap())?;
+        hold(&serde_json::to_value(event.line(&Cleaner::default())).unwrap())?;
     }
 
     #[test]
@@ -77,7 +78,7 @@ proptest! {
                 "metadata": {"annotations": {crate::convert::RESTARTED_AT: restarted}},
                 "spec": {"containers": [{"name": image, "image": image}]}}}
         })).unwrap();
-        hold(&serde_json::to_value(history::of_replica_set(&set)).unwrap())?;
+        hold(&serde_json::to_value(history::of_replica_set(&set, &Cleaner::default())).unwrap())?;
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod events;
 mod history;
 mod logs;
 mod node;
+mod secrets;
 mod status;
 
 #[cfg(test)]
@@ -25,6 +26,7 @@ pub use events::Events;
 pub use history::History;
 pub use logs::Logs;
 pub use node::NodeStatus;
+pub use secrets::Redaction;
 pub use status::Status;
 
 /// How many pods.

@@ -2,6 +2,7 @@
 
 use k8s_openapi::api::core::v1::{Node as ApiNode, Pod as ApiPod};
 use kube::api::ListParams;
+use runcord_model::text::Cleaner;
 use runcord_model::{Refusal, Untrusted};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -125,7 +126,8 @@ pub(super) async fn read(reader: &Reader, name: &NodeName) -> Result<NodeStatus,
     })?;
     let mut events = events?.events;
     events.sort_by_cached_key(event::Event::rank);
-    let warnings = events.iter().take(EVENTS).map(event::Event::line).collect();
+    // A node has no namespace whose Secrets they might hold.
+    let warnings = events.iter().take(EVENTS).map(|event| event.line(&Cleaner::default())).collect();
     Ok(view(&node, &pods?, warnings)?)
 }
 

@@ -10,7 +10,7 @@ use runcord_runtime::mask::Mask;
 use super::fields::UpkeepAction;
 use super::seen::{UpkeepFocus, UpkeepSeen};
 use crate::actions::Action;
-use crate::probe::ProbeError;
+use crate::probe::{ProbeError, Quotas};
 use crate::reader::Reader;
 use crate::seen::Focus;
 
@@ -54,10 +54,11 @@ pub(crate) async fn look(
     reader: &Reader,
     mask: &Mask,
     focus: &UpkeepFocus,
+    quotas: &Quotas,
 ) -> Result<UpkeepSeen, ProbeError> {
     let mut seen = UpkeepSeen::default();
     for workload in &focus.histories {
-        seen.histories.extend(revisions::history(reader, mask, workload).await?);
+        seen.histories.extend(revisions::history(reader, mask, workload, quotas).await?);
     }
     for (namespace, name) in &focus.cron_jobs {
         seen.cron_jobs.extend(jobs::cron_job(reader, namespace, name).await?);

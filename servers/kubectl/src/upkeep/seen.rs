@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::WorkloadRef;
 use crate::names::{Namespace, NodeName, ObjectName, PodName, Uid};
-use crate::seen::OwnerRef;
+use crate::seen::{Charges, OwnerRef};
 
 /// What the actions name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,9 @@ pub struct KeptRevision {
     pub template: String,
     /// The image of each container. Free text: shown only made visible.
     pub images: BTreeMap<String, String>,
+    /// What a pod of its template counts as under quotas.
+    #[serde(default)]
+    pub charges: Charges,
 }
 
 /// One CronJob.

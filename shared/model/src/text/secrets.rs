@@ -1,4 +1,5 @@
-//! Where the secrets are: those known by their own shape here, those known by their name in [`assignment`].
+//! Where the secrets are: those known by their own shape here, those known by their name in [`assignment`], those known
+//! by their value in [`known`](super::known).
 //!
 //! Taking too much is the lesser evil: a reader sees that something was redacted and can ask for it elsewhere.
 
@@ -8,6 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 
 use super::assignment;
+use super::known::Known;
 use super::skeleton::Skeleton;
 
 /// Secrets with a shape of their own; the secret is the group `s`, or the whole match.
@@ -33,19 +35,33 @@ const SHAPES: &[&str] = &[
 static COMPILED: LazyLock<Option<Vec<Regex>>> =
     LazyLock::new(|| SHAPES.iter().map(|shape| Regex::new(shape).ok()).collect());
 
-/// The secrets in `text`, ascending and apart from one another. When the patterns themselves are broken,
-/// everything is one.
-pub(super) fn find(text: &str) -> Vec<Range<usize>> {
+/// The secrets in `text`, those that are known among them, ascending and apart from one another. When the patterns
+/// themselves are broken, everything is one.
+///
+/// A text with colours and invisible characters is looked through twice: without them, since they split a secret, and
+/// as it is, since what only looks like their beginning takes a secret's first letter along.
+pub(super) fn find(text: &str, known: &Known) -> Vec<Range<usize>> {
     let skeleton = Skeleton::of(text);
     let everything = || std::iter::once(0..text.len()).collect();
-    let Some(shapes) = COMPILED.as_ref() else { return everything() };
-    let Some(mut found) = assignment::values(skeleton.text()) else { return everything() };
-    for shape in shapes {
-        found.extend(shape.captures_iter(skeleton.text()).filter_map(|captures| {
+    let Some(found) = search(skeleton.text(), known) else { return everything() };
+    let mut found: Vec<_> = merged(found).iter().map(|part| skeleton.original(part)).collect();
+    if skeleton.text().len() < text.len() {
+        let Some(as_it_is) = search(text, known) else { return everything() };
+        found.extend(as_it_is);
+    }
+    merged(found)
+}
+
+/// The secrets in a text as it is, in no order; nothing when the patterns are broken.
+fn search(text: &str, known: &Known) -> Option<Vec<Range<usize>>> {
+    let mut found = assignment::values(text)?;
+    for shape in COMPILED.as_ref()? {
+        found.extend(shape.captures_iter(text).filter_map(|captures| {
             captures.name("s").or_else(|| captures.get(0)).map(|secret| secret.range())
         }));
     }
-    merged(found).iter().map(|part| skeleton.original(part)).collect()
+    found.extend(known.find(text));
+    Some(found)
 }
 
 fn merged(mut parts: Vec<Range<usize>>) -> Vec<Range<usize>> {

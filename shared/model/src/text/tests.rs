@@ -91,11 +91,67 @@ fn names_of_secrets_are_no_secrets() {
 
 #[test]
 fn neither_colour_nor_invisible_characters_hide_a_secret() {
-    assert_eq!(
-        clean("\u{1b}[36mpassword=\u{1b}[0mhunter2 x"),
-        "‹U+001B›[36mpassword=‹U+001B›[0m‹redacted› x"
-    );
+    assert_eq!(clean("\u{1b}[36mpassword=\u{1b}[0mhunter2 x"), "‹U+001B›[36mpassword=‹redacted› x");
     assert_eq!(clean("pass\u{200b}word=hun\u{200b}ter2"), "pass‹U+200B›word=‹redacted›");
+}
+
+fn knowing(values: &[&str]) -> Cleaner {
+    let mut cleaner = Cleaner::default();
+    values.iter().for_each(|value| cleaner.learn(value));
+    cleaner
+}
+
+#[test]
+fn a_value_that_is_known_is_redacted_wherever_it_stands() {
+    let cleaner = knowing(&["tr0ub4dor&3\n", "short", "a\"b\\c d"]);
+    for (text, cleaned) in [
+        ("login with tr0ub4dor&3 failed", "login with ‹redacted› failed"),
+        ("xtr0ub4dor&3x", "x‹redacted›x"),
+        ("tr0ub\u{200b}4dor&3", "‹redacted›"),
+        ("\u{1b}[1mtr0ub4\u{1b}[0mdor&3", "‹U+001B›[1m‹redacted›"),
+        ("GET /?p=tr0ub4dor%263", "GET /?p=‹redacted›"),
+        (r#"{"p": "a\"b\\c d"}"#, r#"{"p": "‹redacted›"}"#),
+        ("tr0ub4dor and short words stay", "tr0ub4dor and short words stay"),
+    ] {
+        assert_eq!(cleaner.clean(text, 1000).as_str(), cleaned, "{text}");
+        assert_eq!(cleaner.visible(text, 1000), cleaned, "{text}");
+    }
+    assert!(!format!("{cleaner:?}").contains("tr0ub"));
+}
+
+#[test]
+fn what_a_known_value_holds_is_known_too() {
+    let url = knowing(&["postgres://ana:tr0ub4dor@db/shop"]);
+    assert_eq!(
+        url.visible("password authentication failed: tr0ub4dor", 100),
+        "password authentication failed: ‹redacted›"
+    );
+    let docker = knowing(&[r#"{"auths":{"registry":{"username":"ana","password":"tr0ub4dor"}}}"#]);
+    assert_eq!(docker.visible("got tr0ub4dor", 100), "got ‹redacted›");
+    let key = knowing(&["begin\nMIIEtr0ub4dortr0ub4dor\n}"]);
+    assert_eq!(key.visible("12:00 MIIEtr0ub4dortr0ub4dor", 100), "12:00 ‹redacted›");
+    assert_eq!(key.visible("begin }", 100), "begin }");
+}
+
+#[test]
+fn lines_stay_lines_when_a_secret_goes_over_several() {
+    let text = "1 a\n2 -----BEGIN PRIVATE KEY-----\n3 MIIE\n4 -----END PRIVATE KEY-----\n\n5 tr0ub4dor b";
+    let lines = knowing(&["tr0ub4dor"]).lines(text);
+    let expected = [
+        "1 a",
+        "2 -----BEGIN PRIVATE KEY-----",
+        "‹redacted›",
+        "‹redacted›-----END PRIVATE KEY-----",
+        "",
+        "5 ‹redacted› b",
+    ];
+    assert_eq!(lines, expected);
+}
+
+#[test]
+fn what_looks_like_the_beginning_of_a_colour_hides_no_secret() {
+    assert_eq!(clean("\u{1b}[ghp_0123456789abcdefghij"), "‹U+001B›[‹redacted›");
+    assert_eq!(knowing(&["tr0ub4dor"]).visible("\u{1b}[tr0ub4dor", 100), "‹U+001B›[‹redacted›");
 }
 
 #[test]
@@ -136,6 +192,15 @@ proptest! {
     fn the_limit_holds(text in any_text(), limit in 0usize..500) {
         prop_assert!(Untrusted::clean(&text, limit).as_str().len() <= limit.max(SMALLEST_LIMIT));
         prop_assert!(visible(&text, limit).len() <= limit.max(SMALLEST_LIMIT));
+    }
+
+    #[test]
+    fn a_known_value_never_comes_out(value in "[a-z][a-z\"\\\\ é]{6,20}[0-9]", before in any_text(), after in any_text()) {
+        let text = format!("{before}{value}{after}");
+        let cleaner = knowing(&[&value]);
+        prop_assert!(!cleaner.clean(&text, 10_000).as_str().contains(value.trim()));
+        prop_assert!(!cleaner.lines(&text).join("\n").contains(value.trim()));
+        prop_assert_eq!(cleaner.lines(&text).len(), text.split('\n').count());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use runcord_runtime::target::Draft;
 
 use crate::KubectlActions;
 use crate::act::{Act, Cause};
-use crate::draft::drain::{Eviction, one_budget_at_most};
+use crate::draft::drain::{Eviction, count_lost, one_budget_at_most};
 use crate::fit::fit;
 use crate::refuse::{internal, precondition};
 use crate::seen::{Keeper, Phase, Pod, Seen};
@@ -27,7 +27,7 @@ pub(super) fn evict(it: &EvictPod, seen: &Seen) -> Result<Draft<KubectlActions>,
     let eviction =
         Eviction { node: &pod.node, node_uid: &node.uid, cause: Cause::Named, timeout: it.timeout };
     let mut given_up = BTreeMap::new();
-    crate::draft::drain::count_stranded(pod, &fit(seen).stranded, &mut given_up);
+    count_lost(pod, &fit(seen), &mut given_up);
     let acts =
         vec![Act::Evict(eviction.of(pod, seen)?), Act::AwaitEvicted(eviction.wait(&[pod], &given_up, seen))];
     let mut predicted = seen.clone();

@@ -20,6 +20,7 @@ pub(super) fn roll_back(it: &RollBack, seen: &Seen, fixed: &Fixed) -> Result<Dra
     let history =
         seen.upkeep.history(&named).ok_or_else(|| internal("a workload was seen without its revisions"))?;
     let (from, to) = chosen(it, history)?;
+    found.has_room(&to.charges)?;
     let put_back = PutBack {
         workload: named.clone(),
         uid: found.workload.id.uid.clone(),

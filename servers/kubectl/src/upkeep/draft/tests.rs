@@ -12,7 +12,7 @@ use crate::draft::draft;
 use crate::dry_run::DryRun;
 use crate::measure::measure;
 use crate::samples::{budget, fixed, node, owner, pod, seen_drain, seen_workload, uid};
-use crate::seen::{Keeper, Phase, Seen};
+use crate::seen::{Charges, Keeper, Phase, Seen};
 use crate::settle::settle;
 use crate::upkeep::UpkeepAct;
 use crate::upkeep::seen::{Condition, CronJob, History, Job, KeptRevision, Maker, OUT_OF_SERVICE, Vitals};
@@ -45,6 +45,7 @@ fn kept(number: i64, template: &str) -> KeptRevision {
         uid: uid(&format!("rs-{number}")),
         template: template.to_owned(),
         images: BTreeMap::from([("main".to_owned(), format!("x:{template}"))]),
+        charges: Charges::default(),
     }
 }
 

@@ -1,14 +1,17 @@
 //! The revisions that a workload's controller keeps: ReplicaSets of a Deployment, ControllerRevisions of the others.
 
+use k8s_openapi::api::core::v1::PodSpec;
 use runcord_runtime::mask::Mask;
+use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::actions::{Kind, WorkloadRef};
 use crate::convert::Malformed;
 use crate::names::Uid;
-use crate::probe::ProbeError;
+use crate::probe::{ProbeError, Quotas};
 use crate::raw::{self, Extent};
 use crate::reader::Reader;
+use crate::seen::Charges;
 use crate::upkeep::seen::{History, KeptRevision};
 use crate::upkeep::template;
 
@@ -46,13 +49,15 @@ pub(super) async fn history(
     reader: &Reader,
     mask: &Mask,
     workload: &WorkloadRef,
+    quotas: &Quotas,
 ) -> Result<Option<History>, ProbeError> {
     let Some(live) = live(reader, workload).await? else { return Ok(None) };
     let uid = text(&live, "/metadata/uid").ok_or(Malformed { what: "workload", field: "uid" })?;
     let plural = keepers_of(workload.kind);
     let path = format!("/apis/apps/v1/namespaces/{}/{plural}", workload.namespace);
     let kept = raw::list(reader, &path, Extent::Whole, plural).await?;
-    Ok(Some(read(mask, workload, &live, &uid, &kept)?))
+    let charges = |template: &Value| charges(workload, template, quotas);
+    Ok(Some(read(mask, workload, &live, &uid, &kept, charges)?))
 }
 
 fn read(
@@ -61,25 +66,38 @@ fn read(
     live: &Value,
     uid: &str,
     kept: &[Value],
+    charges: impl Fn(&Value) -> Result<Charges, Malformed>,
 ) -> Result<History, Malformed> {
     let template = live.pointer("/spec/template").ok_or(Malformed { what: "workload", field: "template" })?;
     let mut revisions = Vec::new();
     for object in kept.iter().filter(|object| controlled_by(object, uid)) {
-        revisions.extend(revision(mask, workload.kind, object)?);
+        revisions.extend(revision(mask, workload.kind, object, &charges)?);
     }
     revisions.sort_by_key(|kept: &KeptRevision| kept.number);
     Ok(History { workload: workload.clone(), template: template::digest(mask, template), revisions })
 }
 
 /// One kept revision; nothing for one that has no number yet.
-fn revision(mask: &Mask, kind: Kind, object: &Value) -> Result<Option<KeptRevision>, Malformed> {
+fn revision(
+    mask: &Mask,
+    kind: Kind,
+    object: &Value,
+    charges: impl Fn(&Value) -> Result<Charges, Malformed>,
+) -> Result<Option<KeptRevision>, Malformed> {
     let malformed = |field| Malformed { what: "revision", field };
     let Some(number) = number(kind, object) else { return Ok(None) };
     let template = template_of(kind, object).ok_or(malformed("template"))?;
     let name = text(object, "/metadata/name").and_then(|t| t.parse().ok()).ok_or(malformed("name"))?;
     let uid: Uid = text(object, "/metadata/uid").and_then(|t| t.parse().ok()).ok_or(malformed("uid"))?;
-    let images = template::images(&template);
-    Ok(Some(KeptRevision { number, name, uid, template: template::digest(mask, &template), images }))
+    let (images, charges) = (template::images(&template), charges(&template)?);
+    Ok(Some(KeptRevision { number, name, uid, template: template::digest(mask, &template), images, charges }))
+}
+
+/// What a pod of that template counts as under quotas.
+fn charges(workload: &WorkloadRef, template: &Value, quotas: &Quotas) -> Result<Charges, Malformed> {
+    let spec = template.get("spec").ok_or(Malformed { what: "revision", field: "spec" })?;
+    let spec = PodSpec::deserialize(spec).map_err(|_| Malformed { what: "revision", field: "spec" })?;
+    Ok(quotas.charges(&workload.namespace, &spec))
 }
 
 fn keepers_of(kind: Kind) -> &'static str {
@@ -149,14 +167,15 @@ mod tests {
     #[test]
     fn the_current_and_the_previous_revision_are_found_by_their_templates() {
         let live = json!({"spec": {"template": template("x:2")}});
+        let none = |_: &Value| Ok(Charges::default());
         let kept = [set(10, "x:2", "u"), set(9, "x:1", "u"), set(11, "x:3", "somebody-elses")];
-        let history = read(&mask(), &web(), &live, "u", &kept).unwrap();
+        let history = read(&mask(), &web(), &live, "u", &kept, none).unwrap();
         assert_eq!(history.revisions.len(), 2, "only its own");
         assert_eq!(history.current().map(|r| r.number), Some(10));
         assert_eq!(history.previous().map(|r| r.number), Some(9));
         assert!(history.revision(11).is_none());
         let unrecorded =
-            read(&mask(), &web(), &json!({"spec": {"template": template("x:4")}}), "u", &kept).unwrap();
+            read(&mask(), &web(), &json!({"spec": {"template": template("x:4")}}), "u", &kept, none).unwrap();
         assert!(unrecorded.current().is_none() && unrecorded.previous().is_none());
     }
 }

@@ -1,0 +1,179 @@
+//! The values of a namespace's Secrets, read only so that nothing that is shown holds them.
+//!
+//! To list Secrets is a large permission, so it is never asked for by default: whoever wants their values redacted grants
+//! it, namespace by namespace, and every answer says what was redacted. Whether it is granted is asked by a review, which
+//! leaves no denied request in the audit log. Values stay in memory for one answer; none is kept, logged or shown.
+
+use std::collections::BTreeMap;
+
+use http::Request;
+use k8s_openapi::ByteString;
+use runcord_model::Refusal;
+use runcord_model::text::Cleaner;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::names::Namespace;
+use crate::permissions;
+use crate::reader::{May, ReadError, Reader, refused};
+use crate::refuse::precondition;
+
+/// So many Secrets on one page of the listing.
+const PAGE: usize = 100;
+/// As much of a namespace's Secrets as is read at all.
+const MOST_BYTES: usize = 8_000_000;
+/// Not read: what Helm keeps of its releases is compressed, so no text holds it, and is larger than all else.
+const NOT_HELM: &str = "type%21%3Dhelm.sh%2Frelease.v1";
+/// Tokens of service accounts hold two values that are everybody's.
+const TOKEN: &str = "kubernetes.io/service-account-token";
+const EVERYBODYS: [&str; 2] = ["namespace", "ca.crt"];
+
+const WHAT: &str = "secrets";
+
+/// What was redacted of the text under `untrusted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum Redaction {
+    /// The values of the namespace's Secrets, and all that looks like a secret.
+    SecretValues,
+    /// Only what looks like a secret: these credentials may not list the namespace's Secrets.
+    ByShape,
+}
+
+/// What is known to be secret in a namespace.
+pub(super) struct Known {
+    pub(super) cleaner: Cleaner,
+    pub(super) redaction: Redaction,
+}
+
+impl Known {
+    /// Nothing but what secrets look like.
+    pub(super) fn by_shape() -> Self {
+        Self { cleaner: Cleaner::default(), redaction: Redaction::ByShape }
+    }
+}
+
+/// Reads the Secrets of a namespace, where the credentials may.
+///
+/// # Errors
+/// They may and it fails: then nothing is shown, rather than with less redacted than before.
+pub(super) async fn of(reader: &Reader, namespace: &Namespace) -> Result<Known, Refusal> {
+    match reader.may(&permissions::secret_values(), Some(namespace)).await? {
+        May::No => return Ok(Known::by_shape()),
+        May::Yes | May::CannotTell => {}
+    }
+    match list(reader, namespace).await {
+        Ok(cleaner) => Ok(Known { cleaner, redaction: Redaction::SecretValues }),
+        Err(Failed::Read(ReadError::Forbidden { .. })) => Ok(Known::by_shape()),
+        Err(Failed::Read(error)) => Err(error.into()),
+        Err(Failed::TooMuch) => Err(precondition(
+            format!(
+                "namespace {namespace} has more Secrets than are read to keep their values out of what is shown"
+            ),
+            "Have these credentials lose `list` on secrets there: then only what looks like a secret is redacted, and said so.",
+        )),
+    }
+}
+
+enum Failed {
+    Read(ReadError),
+    TooMuch,
+}
+
+impl From<ReadError> for Failed {
+    fn from(error: ReadError) -> Self {
+        Self::Read(error)
+    }
+}
+
+/// What is read of a listing, and nothing else.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    metadata: Meta,
+    items: Vec<Secret>,
+}
+
+#[derive(Default, Deserialize)]
+struct Meta {
+    #[serde(default, rename = "continue")]
+    token: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Secret {
+    #[serde(rename = "type")]
+    kind: Option<String>,
+    /// In base64, as the API writes them.
+    data: Option<BTreeMap<String, String>>,
+}
+
+async fn list(reader: &Reader, namespace: &Namespace) -> Result<Cleaner, Failed> {
+    let unreadable = || ReadError::Unreadable { what: WHAT.to_owned() };
+    let (mut cleaner, mut read, mut token) = (Cleaner::default(), 0, String::new());
+    loop {
+        let uri =
+            format!("/api/v1/namespaces/{namespace}/secrets?limit={PAGE}&fieldSelector={NOT_HELM}{token}");
+        let request = Request::get(uri).body(Vec::new()).map_err(|_| unreadable())?;
+        let answer = reader.ask(request, WHAT).await?;
+        if !answer.status.is_success() {
+            return Err(refused(answer.status, WHAT).into());
+        }
+        read += answer.body.len();
+        if read > MOST_BYTES {
+            return Err(Failed::TooMuch);
+        }
+        let page: Page = serde_json::from_slice(&answer.body).map_err(|_| unreadable())?;
+        page.items.iter().for_each(|secret| learn(&mut cleaner, secret));
+        match page.metadata.token.filter(|token| !token.is_empty()) {
+            Some(next) => {
+                token = next.bytes().fold("&continue=".to_owned(), |uri, b| format!("{uri}%{b:02X}"))
+            }
+            None => return Ok(cleaner),
+        }
+    }
+}
+
+/// Each value as it is, and as the API writes it.
+fn learn(cleaner: &mut Cleaner, secret: &Secret) {
+    let everybodys = |key: &str| secret.kind.as_deref() == Some(TOKEN) && EVERYBODYS.contains(&key);
+    for (_, encoded) in secret.data.iter().flatten().filter(|(key, _)| !everybodys(key)) {
+        cleaner.learn(encoded.trim_end_matches('='));
+        let decoded = serde_json::from_value::<ByteString>(serde_json::Value::from(encoded.as_str()));
+        // What is no text is in no text.
+        if let Some(value) = decoded.ok().and_then(|bytes| String::from_utf8(bytes.0).ok()) {
+            cleaner.learn(&value);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn cleaner(secret: serde_json::Value) -> Cleaner {
+        let mut cleaner = Cleaner::default();
+        learn(&mut cleaner, &serde_json::from_value(secret).unwrap());
+        cleaner
+    }
+
+    #[test]
+    fn a_value_is_known_as_it_is_and_as_the_api_writes_it() {
+        let cleaner = cleaner(json!({"type": "Opaque", "data": {"p": "dHIwdWI0ZG9yMQ==", "bytes": "/w=="}}));
+        assert_eq!(
+            cleaner.visible("a tr0ub4dor1 b dHIwdWI0ZG9yMQ== c", 100),
+            "a ‹redacted› b ‹redacted›== c"
+        );
+    }
+
+    #[test]
+    fn what_every_token_of_a_service_account_holds_is_no_secret() {
+        let data = json!({"namespace": "cGF5bWVudHM=", "token": "ZXlKaGJHY2lPaUo="});
+        let token = cleaner(json!({"type": TOKEN, "data": data}));
+        assert_eq!(token.visible("namespace payments: eyJhbGciOiJ", 100), "namespace payments: ‹redacted›");
+        let other = cleaner(json!({"type": "Opaque", "data": data}));
+        assert_eq!(other.visible("in payments", 100), "in ‹redacted›");
+    }
+}
