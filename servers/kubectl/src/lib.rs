@@ -32,6 +32,7 @@ mod convert;
 mod diff;
 mod draft;
 mod fit;
+mod inline;
 mod kubernetes;
 mod measure;
 mod probe;

@@ -4,7 +4,8 @@
 //! (<https://kubernetes.io/docs/concepts/overview/working-with-objects/names/>).
 
 use runcord_model::name_type;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::inline::inline_schema;
 
 const LABEL: &str = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$";
 const SUBDOMAIN: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
@@ -161,23 +162,7 @@ fn is_cursor(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b":.+-~".contains(&b))
 }
 
-macro_rules! string_schema {
-    ($($name:ident: $extra:tt;)*) => {$(
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!($extra)
-            }
-        }
-    )*};
-}
-
-string_schema! {
+inline_schema! {
     NodeName: {"type": "string", "pattern": SUBDOMAIN, "maxLength": 253};
     Namespace: {"type": "string", "pattern": LABEL, "maxLength": 63};
     ObjectName: {"type": "string", "pattern": SUBDOMAIN, "maxLength": 253};

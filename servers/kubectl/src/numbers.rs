@@ -1,12 +1,10 @@
 //! Bounded numbers and Go-style durations, valid by construction.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize};
-
+/// A whole number within bounds.
 macro_rules! bounded {
     ($(#[$doc:meta])* $name:ident, $low:literal, $high:literal) => {
         $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
         #[serde(try_from = "i64", into = "i64")]
         pub struct $name(u32);
 
@@ -18,11 +16,11 @@ macro_rules! bounded {
         }
 
         impl TryFrom<i64> for $name {
-            type Error = OutOfBounds;
-            fn try_from(number: i64) -> Result<Self, OutOfBounds> {
+            type Error = crate::numbers::OutOfBounds;
+            fn try_from(number: i64) -> Result<Self, Self::Error> {
                 match u32::try_from(number) {
                     Ok(n) if ($low..=$high).contains(&n) => Ok(Self(n)),
-                    _ => Err(OutOfBounds { low: $low, high: $high }),
+                    _ => Err(crate::numbers::OutOfBounds { low: $low, high: $high }),
                 }
             }
         }
@@ -33,21 +31,59 @@ macro_rules! bounded {
             }
         }
 
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({"type": "integer", "minimum": $low, "maximum": $high})
-            }
+        crate::inline::inline_schema! {
+            $name: {"type": "integer", "minimum": $low, "maximum": $high};
         }
     };
 }
 
-pub(crate) use bounded;
+/// A duration within bounds, in seconds, written as Go does; `$bad` says the rule that others break.
+macro_rules! duration {
+    ($(#[$doc:meta])* $name:ident, $low:literal, $high:literal, $bad:ident, $rule:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(u64);
+
+        #[doc = concat!("A text that is no `", stringify!($name), "`.")]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+        #[error($rule)]
+        pub struct $bad;
+
+        impl $name {
+            /// In seconds.
+            pub fn seconds(self) -> u64 {
+                self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = $bad;
+            fn try_from(text: String) -> Result<Self, $bad> {
+                let seconds = crate::numbers::seconds_of(&text);
+                seconds.filter(|seconds| ($low..=$high).contains(seconds)).map(Self).ok_or($bad)
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(duration: $name) -> String {
+                duration.to_string()
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&crate::numbers::as_go(self.0))
+            }
+        }
+
+        crate::inline::inline_schema! {
+            $name: {"type": "string", "pattern": "^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$", "minLength": 2};
+        }
+    };
+}
+
+pub(crate) use {bounded, duration};
 
 /// A number outside its bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -127,31 +163,14 @@ impl Tail {
     pub const DEFAULT: Self = Self(100);
 }
 
-/// A duration of 1 second to 24 hours, written as Go does: `90s`, `15m`, `1h30m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Span(u64);
+duration!(
+    /// A duration of 1 second to 24 hours, written as Go does: `90s`, `15m`, `1h30m`.
+    Span, 1, 86_400, BadSpan, "not a duration from 1s to 24h such as `90s`, `15m` or `1h30m`"
+);
 
 impl Span {
     /// Ten minutes: the default for a rollout, as the default progress deadline of a Deployment.
     pub const TEN_MINUTES: Self = Self(600);
-
-    /// In seconds.
-    pub fn seconds(self) -> u64 {
-        self.0
-    }
-}
-
-/// A text that is no duration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not a duration from 1s to 24h such as `90s`, `15m` or `1h30m`")]
-pub struct BadSpan;
-
-impl TryFrom<String> for Span {
-    type Error = BadSpan;
-    fn try_from(text: String) -> Result<Self, BadSpan> {
-        seconds_of(&text).filter(|total| (1..=86_400).contains(total)).map(Self).ok_or(BadSpan)
-    }
 }
 
 /// The seconds of a duration that Go would write with `h`, `m` and `s`, each at most once and in this order.
@@ -181,33 +200,10 @@ pub(crate) fn seconds_of(text: &str) -> Option<u64> {
     (digits == 0).then_some(total)
 }
 
-impl From<Span> for String {
-    fn from(span: Span) -> String {
-        span.to_string()
-    }
-}
-
-impl std::fmt::Display for Span {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for (seconds, unit) in [(self.0 / 3600, 'h'), (self.0 % 3600 / 60, 'm'), (self.0 % 60, 's')] {
-            if seconds > 0 {
-                write!(f, "{seconds}{unit}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl JsonSchema for Span {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Span".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$", "minLength": 2})
-    }
+/// So many seconds as Go writes a duration.
+pub(crate) fn as_go(seconds: u64) -> String {
+    let parts = [(seconds / 3600, 'h'), (seconds % 3600 / 60, 'm'), (seconds % 60, 's')];
+    parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count}{unit}")).collect()
 }
 
 #[cfg(test)]

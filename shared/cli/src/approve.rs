@@ -275,6 +275,7 @@ fn still_needed(alternatives: &[Vec<Needed>], signed: &[Vec<String>]) -> Vec<Vec
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::tests::waiting;
 
     fn needed(list: &[(u32, &str)]) -> Vec<Needed> {
         list.iter().map(|(count, group)| Needed { count: *count, group: (*group).to_owned() }).collect()
@@ -294,7 +295,7 @@ mod tests {
 
     #[test]
     fn a_signature_outlives_the_plan_it_is_for() {
-        let plan = plan::tests::plan();
+        let plan = waiting();
         let late = plan.body.deadline.utc() - SignedDuration::from_secs(60);
         assert!(expiry(&plan, late) >= late + SignedDuration::from_mins(10));
         let early = plan.body.deadline.from.utc;
@@ -303,7 +304,7 @@ mod tests {
 
     #[test]
     fn nothing_is_signed_for_a_plan_that_is_denied() {
-        let mut plan = plan::tests::plan();
+        let mut plan = waiting();
         assert!(approvable(&plan).is_ok());
         plan.decision.outcome = Outcome::Deny;
         assert!(approvable(&plan).is_err());

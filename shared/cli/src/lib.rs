@@ -29,6 +29,10 @@ mod sign;
 mod snapshot;
 mod terminal;
 
+#[cfg(test)]
+#[path = "../tests/operator/sample.rs"]
+mod sample;
+
 pub use args::Cli;
 pub use failure::Exit;
 

@@ -224,57 +224,12 @@ fn export(plan: &Plan, out: Option<&PathBuf>) -> Result<Answer, Failure> {
 
 #[cfg(test)]
 pub(crate) mod tests {
-    use runcord_model::plan::{PlanBody, RunbookRef};
-    use runcord_model::{
-        BlastRadius, Coverage, Decision, Digest, Effect, Environment, Needed, Principal, Target,
-    };
-
     use super::*;
+    use crate::sample;
 
-    /// A small plan that is what its digests say.
-    pub(crate) fn plan() -> Plan {
-        let body = PlanBody {
-            installation: "test".into(),
-            plan_id: PlanId::from_entropy([7; 16]),
-            principal: Principal { requester: "claude".parse().unwrap(), sponsor: "bo".parse().unwrap() },
-            target: Target {
-                name: "prod-eu".into(),
-                environment: Environment::Prod,
-                identity: "k8s:x".into(),
-            },
-            runbook: RunbookRef {
-                name: "drain_node".parse().unwrap(),
-                version: "1.0.0".into(),
-                digest: Digest::from_bytes([1; 32]),
-            },
-            params: serde_json::Map::new(),
-            reason: "the node's disk is failing".into(),
-            incident: None,
-            deadline: Deadline::after(moment(0), 3_600_000),
-            policy: Digest::from_bytes([2; 32]),
-            effect: Effect { equal: json!([{"uid": "a"}]) },
-            blast_radius: BlastRadius::nothing(),
-        };
-        let needed = vec![vec![Needed { count: 1, group: "approvers".into() }]];
-        let mut plan = Plan {
-            digest: Digest::from_bytes([0; 32]),
-            effect_digest: Digest::from_bytes([0; 32]),
-            headline: "drain node n7 on prod-eu".into(),
-            steps: Vec::new(),
-            diff: Vec::new(),
-            coverage: Coverage::default(),
-            decision: Decision {
-                outcome: Outcome::NeedsApproval,
-                approvals_needed: needed,
-                reasons: Vec::new(),
-            },
-            summary: "Drain node n7 on prod-eu (prod).".into(),
-            next: "ask".into(),
-            body,
-        };
-        plan.effect_digest = runcord_seal::digest_of(&plan.body.effect.equal).unwrap();
-        plan.digest = runcord_seal::digest_of(&plan.signed()).unwrap();
-        plan
+    /// A plan that was made at the beginning of time and waits for one approver.
+    pub(crate) fn waiting() -> Plan {
+        sample::waiting("test", PlanId::from_entropy([7; 16]), "bo", &moment(0), 1)
     }
 
     fn moment(seconds: i64) -> Moment {
@@ -287,16 +242,17 @@ pub(crate) mod tests {
 
     #[test]
     fn an_export_survives_and_a_changed_one_is_refused() {
-        let text = serde_json::to_string(&Export::of(&plan())).unwrap();
+        let text = serde_json::to_string(&Export::of(&waiting())).unwrap();
         assert!(Export::read(&text).is_ok());
         for (from, to) in [
             ("disk is failing", "disk is well"),
             ("k8s:x", "k8s:y"),
-            ("\\\"a\\\"", "b"),
+            ("\"action\":\"cordon\"", "\"action\":\"drain\""),
             ("Policy", "policy"),
         ] {
             let changed = text.replace(from, to);
-            assert!(changed == text || Export::read(&changed).is_err(), "{from} was changed and accepted");
+            assert_ne!(changed, text, "{from} stands in it");
+            assert!(Export::read(&changed).is_err(), "{from} was changed and accepted");
         }
         let other_page = text.replace("\"page\":\"drain node n7", "\"page\":\"drain node n8");
         assert_ne!(other_page, text);
@@ -305,10 +261,10 @@ pub(crate) mod tests {
 
     #[test]
     fn a_plan_that_is_not_its_digest_is_not_shown() {
-        let mut changed = plan();
+        let mut changed = waiting();
         changed.body.reason = "another".into();
         assert!(truthful(&changed).is_err());
-        assert!(truthful(&plan()).is_ok());
+        assert!(truthful(&waiting()).is_ok());
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::entry::Entry;
 use crate::launch::Launcher;
 use crate::library::{Library, Loaded};
 use crate::limits::Limits;
-use crate::pipeline::Requested;
+use crate::pipeline::{Admitted, Requested};
 use crate::progress::Progress;
 use crate::settings::Settings;
 use crate::status::{self, Shown, Standing};
@@ -247,8 +247,7 @@ impl<T: Target> Service<T> {
         let requested = Requested::new(principal, entry, args, &target.name)?;
         self.limits.read(principal)?;
         let ledger = self.ledger()?;
-        let admitted =
-            requested.admit::<T::A>(loaded, &target).inspect_err(|r| self.denial(principal, entry, r))?;
+        let admitted = self.admit(principal, loaded, requested, &target)?;
         let params = runcord_seal::digest_of(args)
             .map_err(|_| refuse::internal("the parameters could not be written"))?;
         ledger
@@ -275,8 +274,7 @@ impl<T: Target> Service<T> {
         let target = self.target_now(loaded);
         let entry = Arc::clone(requested.entry());
         progress.note(0.0, Some(4.0), "asking policy");
-        let admitted =
-            requested.admit::<T::A>(loaded, &target).inspect_err(|r| self.denial(principal, &entry, r))?;
+        let admitted = self.admit(principal, loaded, requested, &target)?;
         progress.note(1.0, Some(4.0), "looking at the target");
         let probed = admitted.probe(&self.target).await?;
         progress.note(2.0, Some(4.0), "asking the target for a dry-run");
@@ -461,6 +459,18 @@ impl<T: Target> Service<T> {
 
     fn kept_run(&self, ledger: &Ledger, id: &RunId) -> Result<KeptRun, Refusal> {
         ledger.run(id).map_err(|e| refuse::ledger(&e))?.ok_or_else(|| refuse::run_not_found(id))
+    }
+
+    /// Asks policy whether this may be asked for at all; a denial is recorded.
+    fn admit(
+        &self,
+        principal: &Principal,
+        loaded: &Arc<Loaded>,
+        requested: Requested,
+        target: &TargetRef,
+    ) -> Result<Admitted<T::A>, Refusal> {
+        let entry = Arc::clone(requested.entry());
+        requested.admit(loaded, target).inspect_err(|refusal| self.denial(principal, &entry, refusal))
     }
 
     /// Records what policy denied. A denial that cannot be recorded stays a denial.

@@ -5,7 +5,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-use crate::numbers::{OutOfBounds, bounded};
+use crate::numbers::bounded;
 
 /// A size that is asked for: whole bytes, one at least. Written as Kubernetes does: `20Gi`, `500G`, `1.5Ti`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,55 +1,18 @@
 //! The built command on a plan that waits for somebody: shown, signed here and elsewhere, refused, rejected.
 
-use crate::home::Home;
 use runcord_ledger::Ledger;
-use runcord_model::plan::{PlanBody, RunbookRef};
-use runcord_model::{
-    BlastRadius, Coverage, Deadline, Decision, Digest, Effect, Environment, Needed, Outcome, Plan, PlanId,
-    Principal, Target,
-};
-use runcord_runtime::{clock, page};
+use runcord_model::PlanId;
+use runcord_runtime::clock;
 use serde_json::{Value, json};
 
-/// Keeps a plan that needs approvals in the home's ledger, asked for on behalf of `sponsor`.
-fn waiting(home: &Home, sponsor: &str, count: u32) -> PlanId {
+use crate::home::Home;
+use crate::sample;
+
+/// Keeps a plan that needs so many approvals in the home's ledger, asked for on behalf of `sponsor`.
+fn waiting(home: &Home, sponsor: &str, approvers: u32) -> PlanId {
     let ledger = Ledger::open(&home.path("state/runcord"), clock::entropy().unwrap()).unwrap();
     let now = clock::now().unwrap();
-    let body = PlanBody {
-        installation: ledger.installation().to_owned(),
-        plan_id: clock::plan_id().unwrap(),
-        principal: Principal { requester: "agent".parse().unwrap(), sponsor: sponsor.parse().unwrap() },
-        target: Target { name: "prod-eu".into(), environment: Environment::Prod, identity: "k8s:x".into() },
-        runbook: RunbookRef {
-            name: "drain_node".parse().unwrap(),
-            version: "1.0.0".into(),
-            digest: Digest::from_bytes([1; 32]),
-        },
-        params: serde_json::Map::new(),
-        reason: "the disk is failing \u{1b}[2J\u{202e}".into(),
-        incident: None,
-        deadline: Deadline::after(now.clone(), 3_600_000),
-        policy: Digest::from_bytes([2; 32]),
-        effect: Effect {
-            equal: json!([{"step": "cordon", "action": "cordon", "with": {"node": "n7"}, "effect": {}}]),
-        },
-        blast_radius: BlastRadius::nothing(),
-    };
-    let needed = vec![vec![Needed { count, group: "approvers".into() }]];
-    let mut plan = Plan {
-        digest: Digest::from_bytes([0; 32]),
-        effect_digest: Digest::from_bytes([0; 32]),
-        headline: "drain node n7 on prod-eu".into(),
-        steps: Vec::new(),
-        diff: Vec::new(),
-        coverage: Coverage::default(),
-        decision: Decision { outcome: Outcome::NeedsApproval, approvals_needed: needed, reasons: Vec::new() },
-        summary: String::new(),
-        next: String::new(),
-        body,
-    };
-    plan.summary = page::plan_summary(&plan.headline, &plan.body, &plan.decision, &[]);
-    plan.effect_digest = runcord_seal::digest_of(&plan.body.effect.equal).unwrap();
-    plan.digest = runcord_seal::digest_of(&plan.signed()).unwrap();
+    let plan = sample::waiting(ledger.installation(), clock::plan_id().unwrap(), sponsor, &now, approvers);
     ledger.keep_plan(&plan, &json!({}), &now).unwrap();
     plan.body.plan_id
 }

@@ -6,3 +6,5 @@ mod approval;
 mod command;
 #[cfg(test)]
 mod home;
+#[cfg(test)]
+mod sample;

@@ -33,8 +33,9 @@ pub(super) fn clean(it: &CleanJobs, seen: &Seen, fixed: &Fixed) -> Result<Draft<
     if may_go.is_empty() {
         return Err(nothing_to_clean(it, &old));
     }
-    let rest = may_go.len().saturating_sub(it.at_most.get());
-    let gone: Vec<&Job> = may_go.into_iter().take(it.at_most.get()).collect();
+    let at_most = it.at_most.get() as usize;
+    let rest = may_go.len().saturating_sub(at_most);
+    let gone: Vec<&Job> = may_go.into_iter().take(at_most).collect();
     let mut acts: Vec<Act> = gone.iter().map(|job| Act::Upkeep(delete(job))).collect();
     let wait = AwaitDeleted { jobs: gone.iter().map(|job| job.id.clone()).collect(), timeout: it.timeout };
     acts.push(Act::Upkeep(UpkeepAct::AwaitDeleted(wait)));

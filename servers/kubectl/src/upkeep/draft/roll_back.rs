@@ -64,7 +64,7 @@ fn chosen<'h>(it: &RollBack, history: &'h History) -> Result<(&'h KeptRevision, 
                 "Its controller keeps none (revisionHistoryLimit), or it was never changed: deploy what you want instead.",
             )
         })?,
-        Some(number) => history.revision(number.get()).ok_or_else(|| {
+        Some(number) => history.revision(number.into()).ok_or_else(|| {
             let kept: Vec<_> = history.revisions.iter().map(|r| r.number.to_string()).collect();
             precondition(
                 format!("{workload} keeps no revision {}; it keeps {}", number.get(), kept.join(", ")),
