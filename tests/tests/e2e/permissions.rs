@@ -376,7 +376,10 @@ async fn stolen_credentials_stay_within_the_shape_of_the_runbooks() -> Result<()
     let out =
         json!([{"key": "node.kubernetes.io/out-of-service", "value": "nodeshutdown", "effect": "NoExecute"}]);
     let dry = PatchParams { dry_run: true, ..PatchParams::default() };
-    let out = marked_node(json!({"taints": out}));
+    // Strategic: the taints that the cluster itself sets stay.
+    let out = Patch::Strategic(
+        json!({"metadata": {"annotations": {"runcord.dev/plan": mark}}, "spec": {"taints": out}}),
+    );
     assert!(
         by_policy(&nodes.patch(&node, &dry, &out).await),
         "a node that is ready is not given up for dead"
