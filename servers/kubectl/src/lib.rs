@@ -11,6 +11,8 @@ pub mod catalog;
 pub mod connect;
 pub mod drift;
 pub mod dry_run;
+#[allow(dead_code, reason = "the actions that run commands follow")]
+pub mod exec;
 pub mod names;
 pub mod numbers;
 pub mod observe;

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use http::{Request, StatusCode};
 use kube::Client;
-use kube::client::Body;
-use tokio::sync::Semaphore;
+use kube::client::{Body, Connection, UpgradeConnectionError};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// How long one request may take, its whole answer included.
 const LIMIT: Duration = Duration::from_secs(10);
@@ -14,6 +14,10 @@ const LIMIT: Duration = Duration::from_secs(10);
 /// So many requests are under way at once, whatever is asked of this server: an agent in a loop costs the API server
 /// no more than this. (Its own priority and fairness, answered with 429, comes on top.)
 const AT_ONCE: usize = 8;
+
+/// So many commands run in containers at once. They have places of their own: one may take minutes, and reads must not
+/// queue behind it.
+const STREAMS_AT_ONCE: usize = 2;
 
 /// What the API server's audit log calls us.
 const AGENT: &str = concat!("runcord-kubectl/", env!("CARGO_PKG_VERSION"));
@@ -25,6 +29,7 @@ const AGENT: &str = concat!("runcord-kubectl/", env!("CARGO_PKG_VERSION"));
 pub(crate) struct Wire {
     client: Client,
     room: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     clock: Arc<Mutex<Clock>>,
 }
 
@@ -84,9 +89,54 @@ pub(crate) enum Unanswered {
     Failed(#[source] Box<kube::Error>),
 }
 
+/// A stream to a container. Its place is free again when this is dropped.
+pub(crate) struct Opened<'w> {
+    /// The stream.
+    pub(crate) connection: Connection,
+    _place: SemaphorePermit<'w>,
+    _under_way: UnderWay<'w>,
+}
+
+/// A stream was not opened.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Unopened {
+    /// As many as may be are under way: nothing was sent.
+    #[error("no room for another stream within {} seconds", LIMIT.as_secs())]
+    NoRoom,
+    /// The API server answered with a status instead.
+    #[error("status {0} instead of a stream")]
+    Status(StatusCode),
+    /// It took too long.
+    #[error("no answer within {} seconds", LIMIT.as_secs())]
+    TimedOut,
+    /// The connection failed, or the answer is none.
+    #[error("the connection failed")]
+    Failed(#[source] Box<kube::Error>),
+}
+
 impl Wire {
     pub(crate) fn new(client: Client) -> Self {
-        Self { client, room: Arc::new(Semaphore::new(AT_ONCE)), clock: Arc::default() }
+        Self {
+            client,
+            room: Arc::new(Semaphore::new(AT_ONCE)),
+            streams: Arc::new(Semaphore::new(STREAMS_AT_ONCE)),
+            clock: Arc::default(),
+        }
+    }
+
+    /// Opens a stream to a container: asks as any request is asked, and keeps a place for as long as the stream is open.
+    pub(crate) async fn open(&self, mut request: Request<Vec<u8>>) -> Result<Opened<'_>, Unopened> {
+        request.headers_mut().insert(http::header::USER_AGENT, http::HeaderValue::from_static(AGENT));
+        let places = async { (self.streams.acquire().await, self.room.acquire().await) };
+        let (Ok(place), Ok(_room)) =
+            tokio::time::timeout(LIMIT, places).await.map_err(|_| Unopened::NoRoom)?
+        else {
+            return Err(Unopened::NoRoom);
+        };
+        let under_way = UnderWay::begin(&self.clock);
+        let connection = tokio::time::timeout(LIMIT, self.client.connect(request)).await;
+        let connection = connection.map_err(|_| Unopened::TimedOut)?.map_err(unopened)?;
+        Ok(Opened { connection, _place: place, _under_way: under_way })
     }
 
     /// Sends one request and reads its whole answer.
@@ -108,6 +158,20 @@ impl Wire {
             })
         };
         tokio::time::timeout(LIMIT, answer).await.map_err(|_| Unanswered::TimedOut)?
+    }
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "a foreign, non-exhaustive enum")]
+fn unopened(error: kube::Error) -> Unopened {
+    match error {
+        kube::Error::Api(status) => match StatusCode::from_u16(status.code) {
+            Ok(code) => Unopened::Status(code),
+            Err(_) => Unopened::Failed(Box::new(kube::Error::Api(status))),
+        },
+        kube::Error::UpgradeConnection(UpgradeConnectionError::ProtocolSwitch(status)) => {
+            Unopened::Status(status)
+        }
+        other => Unopened::Failed(Box::new(other)),
     }
 }
 
