@@ -108,8 +108,21 @@ fn fake_catalog() -> Catalog {
             object(json!({"node": name}), &["node"]),
             &["node", "nodes", "vitals"],
         ),
+        action("purge_queue", EffectKind::Mutating, purge_queue(&name), &["queue"]),
     ];
     Catalog { server: "kubectl", actions, observation: observation(), sample: sample(), check: fake_check }
+}
+
+/// With words that are written out, and values that fill a whole one.
+fn purge_queue(name: &Value) -> Value {
+    let value = object(json!({"value": {"type": "string", "x-filled": "whole"}}), &["value"]);
+    let argv = json!({"type": "array", "minItems": 1,
+        "items": {"anyOf": [{"type": "string", "x-filled": "never"}, value]}});
+    object(
+        json!({"namespace": name, "pod": name, "container": {"type": "string", "x-filled": "never"},
+               "preview": argv, "purge": argv, "limit": name, "size_at_most": {"type": "integer"}}),
+        &["namespace", "pod", "container", "preview", "purge"],
+    )
 }
 
 /// The server's own rule that a schema does not say: no namespace of the system's.
@@ -159,6 +172,7 @@ fn sample() -> Value {
         "cron_job": {"namespace": "shop", "name": "nightly", "suspended": false, "active": 0},
         "finished_jobs": [{"namespace": "shop", "name": "nightly-1", "owned": 1, "deleting": false}],
         "vitals": {"node": "n1", "out_of_service": false, "ready_pods": 0},
+        "queue": {"namespace": "shop", "pod": "redis-0", "container": "redis", "size": 12},
     })
 }
 
