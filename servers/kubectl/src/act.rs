@@ -8,6 +8,7 @@ use crate::actions::{Kind, WorkloadRef};
 use crate::convert::{PLAN_MARK, RESTARTED_AT};
 use crate::names::{Namespace, NodeName, ObjectName, PodName, Uid};
 use crate::numbers::Span;
+use crate::queues::QueueAct;
 use crate::seen::OwnerRef;
 use crate::upkeep::UpkeepAct;
 
@@ -25,6 +26,8 @@ pub enum Act {
     AwaitRollout(AwaitRollout),
     /// An act of upkeep.
     Upkeep(UpkeepAct),
+    /// An act on a queue.
+    Queue(QueueAct),
 }
 
 /// Changes one field of one object, if the object is still the one that was seen and the field still as it was.
@@ -268,6 +271,7 @@ impl Act {
             },
             Self::AwaitRollout(wait) => format!("wait for the rollout of {}", wait.workload),
             Self::Upkeep(act) => act.describe(),
+            Self::Queue(act) => act.describe(),
         }
     }
 
@@ -280,6 +284,7 @@ impl Act {
             Self::AwaitEvicted(wait) => wait.timeout.seconds(),
             Self::AwaitRollout(wait) => wait.timeout.seconds(),
             Self::Upkeep(act) => act.patience_seconds(),
+            Self::Queue(act) => act.patience_seconds(),
         }
     }
 }

@@ -6,10 +6,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::exec::Limit;
 use crate::names::{
     ContainerName, KindName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName, RestartedAt,
 };
 use crate::numbers::{Batch, Replicas, Span, Tail};
+use crate::queues::QueueAction;
+use crate::queues::argv::{self, Argv};
+use crate::queues::seen::Size;
 use crate::upkeep::UpkeepAction;
 use crate::upkeep::numbers::{Age, JobCount, Revision};
 
@@ -41,6 +45,8 @@ pub enum Action {
     RecentEvents(RecentEvents),
     /// Rolling back, evicting one pod, suspending, cleaning up, letting go of a dead node.
     Upkeep(UpkeepAction),
+    /// Purging a queue.
+    Queue(QueueAction),
 }
 
 /// A kind of workload that has a rollout.
@@ -267,6 +273,7 @@ impl Action {
             "clean_jobs" => fields(with).map(|it| Self::Upkeep(UpkeepAction::CleanJobs(it))),
             "release_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReleaseNode(it))),
             "reclaim_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReclaimNode(it))),
+            "purge_queue" => fields(with).map(|it| Self::Queue(QueueAction::Purge(it))),
             _ => Err(BadStep { field: "action".to_owned(), rule: "not an action of kubectl".to_owned() }),
         }
     }
@@ -289,6 +296,9 @@ impl Action {
         if let Self::Upkeep(upkeep) = self {
             scopes.namespaces.extend(upkeep.namespace().map(ToString::to_string));
         }
+        if let Self::Queue(queue) = self {
+            scopes.namespaces.insert(queue.namespace().to_string());
+        }
         scopes
     }
 
@@ -304,7 +314,8 @@ impl Action {
             | Self::WorkloadStatus(_)
             | Self::PodLogs(_)
             | Self::RolloutHistory(_)
-            | Self::RecentEvents(_) => None,
+            | Self::RecentEvents(_)
+            | Self::Queue(_) => None,
         }
     }
 
@@ -324,7 +335,8 @@ impl Action {
             | Self::Drain(_)
             | Self::PodLogs(_)
             | Self::NodeStatus(_)
-            | Self::RecentEvents(_) => None,
+            | Self::RecentEvents(_)
+            | Self::Queue(_) => None,
         }
     }
 }
@@ -387,6 +399,9 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
         "at_most" => is::<JobCount>(value, "a whole number from 1 to 100"),
         "cron_job" => is::<ObjectName>(value, SUBDOMAIN),
         "suspend" => is::<bool>(value, "true or false"),
+        "preview" | "purge" => is::<Argv>(value, argv::RULE),
+        "limit" => is::<Limit>(value, "a duration from 1s to 10m such as `30s` or `5m`"),
+        "size_at_most" => is::<Size>(value, "a whole number from 0 to 999999999999999"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),
         _ => Err("must be of its type".to_owned()),
     }

@@ -5,6 +5,8 @@ use k8s_openapi::api::core::v1::Pod as ApiPod;
 use runcord_runtime::target::{Acted, Permit};
 
 use crate::act::{Act, Evict, Patch};
+use crate::exec;
+use crate::queues::{self, QueueAct};
 use crate::reader::Reader;
 use crate::requests::{self, Mode, Unwritable};
 use crate::upkeep::apply::Unsent;
@@ -27,6 +29,7 @@ impl Writer {
             Act::Patch(patch) => self.patch(permit, patch).await,
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
             Act::Upkeep(act) => self.upkeep(permit, reader, act).await,
+            Act::Queue(act) => self.queue(permit, reader, act).await,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {
                 refused("a wait changes nothing and cannot be applied")
             }
@@ -53,6 +56,17 @@ impl Writer {
             (Ok(answer), UpkeepAct::Delete(_)) if answer.status == StatusCode::NOT_FOUND => Acted::Done,
             (Ok(answer), _) => judge(&act.describe(), answer.status),
         }
+    }
+
+    async fn queue(&self, permit: Permit, reader: &Reader, act: &QueueAct) -> Acted {
+        let QueueAct::Purge(it) = act;
+        if let Err(acted) = queues::apply::unchanged(reader, it).await {
+            return acted;
+        }
+        let outcome = exec::run(&self.wire, &queues::apply::command(&permit, it)).await;
+        tracing::info!(act = permit.act(), ?outcome, "a purge command was run");
+        drop(permit);
+        queues::apply::judge(&outcome)
     }
 
     /// Looks at the pod once more: what is gone already needs no eviction, and another pod of its name gets none.

@@ -13,11 +13,13 @@ use crate::act::{Act, Cause, Evict, Patch};
 /// The canonical effect of the acts of one step.
 pub(crate) fn canonical(acts: &[Act]) -> Value {
     let (mut patches, mut evictions, mut upkeep) = (Vec::new(), Vec::new(), Vec::new());
+    let mut queues = Vec::new();
     for act in acts {
         match act {
             Act::Patch(patch) => patches.push(of_patch(patch)),
             Act::Evict(evict) => evictions.push(evict),
             Act::Upkeep(act) => upkeep.extend(act.canonical()),
+            Act::Queue(act) => queues.push(act.canonical()),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
@@ -25,6 +27,9 @@ pub(crate) fn canonical(acts: &[Act]) -> Value {
     let mut effect = json!({"patches": patches, "drain": drain});
     if let (false, Value::Object(effect)) = (upkeep.is_empty(), &mut effect) {
         effect.insert("upkeep".to_owned(), Value::Array(upkeep));
+    }
+    if let (false, Value::Object(effect)) = (queues.is_empty(), &mut effect) {
+        effect.insert("queues".to_owned(), Value::Array(queues));
     }
     effect
 }

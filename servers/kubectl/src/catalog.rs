@@ -9,6 +9,8 @@ use crate::actions::{
     Action, Drain, OnNode, PodLogs, RecentEvents, Restart, RevertRestart, Scale, WorkloadRef,
 };
 use crate::observe::Observation;
+use crate::queues;
+use crate::queues::fields::PurgeQueue;
 use crate::read::{Events, History, Logs, NodeStatus, Status};
 use crate::upkeep::fields::{CleanJobs, EvictPod, ReclaimNode, ReleaseNode, RollBack, SuspendCronJob};
 use crate::upkeep::view;
@@ -91,6 +93,11 @@ pub fn catalog() -> Catalog {
                 "Takes a node back into service.",
                 &["node", "nodes", "vitals"],
             ),
+            mutating::<PurgeQueue>(
+                "purge_queue",
+                "Empties a queue by a command in a container; another one says beforehand how much is in it.",
+                &["queue"],
+            ),
         ],
         observation: schema_of::<Observation>(),
         sample: sample(),
@@ -157,6 +164,7 @@ fn sample() -> Value {
         });
         variables.insert("pods".to_owned(), json!([pod]));
         variables.extend(view::samples().map(|(name, value)| (name.to_owned(), value)));
+        variables.extend(queues::view::samples().map(|(name, value)| (name.to_owned(), value)));
     }
     sample
 }
@@ -208,7 +216,7 @@ mod tests {
     #[test]
     fn the_shipped_runbooks_hold_against_this_catalog() {
         let catalog = catalog();
-        for (file, text) in runcord_runbooks::shipped() {
+        for (file, text) in runcord_runbooks::shipped().iter().chain(runcord_runbooks::optional()) {
             let parsed =
                 runcord_runbooks::Runbook::parse(file, text).unwrap_or_else(|report| panic!("{report:?}"));
             let checked = parsed.check(&catalog, runcord_model::Digest::from_bytes([0; 32]));

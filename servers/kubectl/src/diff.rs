@@ -23,6 +23,7 @@ pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
             Act::Patch(patch) => changes.push(of_patch(patch)),
             Act::Evict(evict) => pods.push(of_eviction(evict)),
             Act::Upkeep(act) => changes.extend(crate::upkeep::diff::planned(act)),
+            Act::Queue(act) => changes.push(crate::queues::diff::planned(act)),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
@@ -51,6 +52,7 @@ pub(crate) fn observed(before: &Seen, after: &Seen) -> Vec<Change> {
         }
     }
     changes.extend(crate::upkeep::diff::observed(&before.upkeep, &after.upkeep));
+    changes.extend(crate::queues::diff::observed(&before.queues, &after.queues));
     let still: BTreeSet<&Uid> = after.pods.iter().map(|pod| &pod.uid).collect();
     let gone = |pod: &&Pod| {
         pod.evictable()

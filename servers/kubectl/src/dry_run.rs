@@ -80,6 +80,8 @@ impl Rehearsal {
                 Act::Evict(evict) => asked.push(self.one(Question::Evict(evict))),
                 Act::Upkeep(act) if act.waits() => {}
                 Act::Upkeep(act) => asked.push(self.one(Question::Upkeep(act))),
+                // The exec API has no dry-run: the coverage says so.
+                Act::Queue(_) => {}
                 Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
             }
         }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Zone};
+use crate::queues::view::QueueView;
 use crate::seen::{Budget, Keeper, Node, Pod, Seen, Workload};
 use crate::upkeep::view::{self, CronJobView, HistoryView, JobView, VitalsView};
 
@@ -33,6 +34,8 @@ pub struct Observation {
     pub finished_jobs: Vec<JobView>,
     /// The signs of life of the node that the runbook names.
     pub vitals: VitalsView,
+    /// The queue that the runbook names.
+    pub queue: QueueView,
 }
 
 /// A workload with its rollout.
@@ -162,6 +165,7 @@ pub fn observe(seen: &Seen) -> Value {
     });
     put("budgets", json!(budgets.collect::<Vec<_>>()));
     view::observe(seen, &mut variables);
+    crate::queues::view::observe(seen, &mut variables);
     Value::Object(variables)
 }
 

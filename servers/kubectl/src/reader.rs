@@ -1,4 +1,5 @@
-//! Reading from the API server. There is no method here that could write.
+//! Reading from the API server. There is no method here that could write, and none that runs a command but one that a
+//! reviewed runbook declares to only look.
 
 use std::time::Duration;
 
@@ -9,7 +10,10 @@ use kube::core::ObjectList;
 use runcord_model::Refusal;
 use serde::de::DeserializeOwned;
 
+use crate::exec::{self, Command, Input, Limit, Outcome};
 use crate::names::Namespace;
+use crate::queues::argv::Preview;
+use crate::queues::seen::Place;
 use crate::refuse::{precondition, unreachable};
 use crate::wire::{Answer, Wire};
 
@@ -138,6 +142,26 @@ impl Reader {
             .map_err(|_| ReadError::Unreadable { what: what.clone() })?;
         let page: ObjectList<K> = parse(&self.ask(request, &what).await?, &what)?;
         Ok(page.items)
+    }
+
+    /// Runs a preview. No other type of command comes in here.
+    pub(crate) async fn preview(
+        &self,
+        at: &Place,
+        preview: &Preview,
+        limit: Limit,
+        output: usize,
+    ) -> Outcome {
+        let command = Command {
+            namespace: &at.namespace,
+            pod: &at.pod,
+            container: &at.container,
+            argv: preview.words(),
+            input: Input::Nothing,
+            limit,
+            output,
+        };
+        exec::run(&self.wire, &command).await
     }
 
     /// The answer to a GET, whatever its status, but for those that end every read.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::{Kind, WorkloadRef};
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Uid, Zone};
+use crate::queues::{QueueFocus, QueueSeen};
 use crate::upkeep::{UpkeepFocus, UpkeepSeen};
 
 /// What a probe saw.
@@ -37,6 +38,9 @@ pub struct Seen {
     /// Revisions, CronJobs, Jobs and signs of life.
     #[serde(default)]
     pub upkeep: UpkeepSeen,
+    /// Queues.
+    #[serde(default)]
+    pub queues: QueueSeen,
 }
 
 /// What the actions name.
@@ -51,6 +55,9 @@ pub struct Focus {
     /// What the actions of upkeep name.
     #[serde(default)]
     pub upkeep: UpkeepFocus,
+    /// What the actions on queues name.
+    #[serde(default)]
+    pub queues: QueueFocus,
 }
 
 /// One node.

@@ -30,6 +30,7 @@ pub(crate) fn draft(action: &Action, seen: &Seen, fixed: &Fixed) -> Result<Draft
         | Action::RolloutHistory(_)
         | Action::RecentEvents(_) => Err(internal("an action that only looks was asked for its acts")),
         Action::Upkeep(upkeep) => crate::upkeep::draft::draft(upkeep, seen, fixed),
+        Action::Queue(queue) => crate::queues::draft::draft(queue, seen),
     }
 }
 

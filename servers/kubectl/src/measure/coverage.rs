@@ -48,6 +48,7 @@ pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) 
         coverage.undetermined.push("where the scheduler puts new pods".to_owned());
     }
     upkeep::coverage(acts, &mut coverage);
+    crate::queues::measure::coverage(acts, &mut coverage);
     coverage
 }
 
@@ -59,13 +60,15 @@ fn rolls_out(act: &Act) -> bool {
             Touch::Unschedulable { .. } => false,
         },
         Act::Upkeep(act) => upkeep::rolls_out(act),
-        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => false,
+        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Queue(_) => false,
     }
 }
 
 fn replaces_pods(act: &Act) -> bool {
     match act {
         Act::Evict(evict) => evict.owner.is_some(),
-        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => rolls_out(act),
+        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Queue(_) => {
+            rolls_out(act)
+        }
     }
 }

@@ -47,7 +47,7 @@ impl<'a> Losses<'a> {
                 Act::AwaitEvicted(_) => losses.close(&mut batch, &mut gone_for_good, fit),
                 Act::Patch(patch) => losses.rolled.extend(rolled(seen, patch)),
                 Act::Upkeep(act) => losses.rolled.extend(rolled_back(seen, act)),
-                Act::AwaitRollout(_) => {}
+                Act::AwaitRollout(_) | Act::Queue(_) => {}
             }
         }
         losses.close(&mut batch, &mut gone_for_good, fit);

@@ -16,6 +16,7 @@ use crate::diff;
 use crate::dry_run::DryRun;
 use crate::fit::fit;
 use crate::names::NodeName;
+use crate::queues::measure as queues;
 use crate::seen::{Keeper, Phase, Pod, Seen};
 use crate::upkeep::measure as upkeep;
 
@@ -59,7 +60,10 @@ fn blast_radius(seen: &Seen, acts: &[&Act], losses: &Losses<'_>, downstream: &Do
         services_without_endpoints: known(count(downstream.services.len())),
         downstream: known(count(downstream.services.len() + downstream.ingresses.len())),
         irreversible: known(
-            count(losses.irreversible()) + losses.claims() + upkeep::irreversible(seen, acts),
+            count(losses.irreversible())
+                + losses.claims()
+                + upkeep::irreversible(seen, acts)
+                + queues::irreversible(acts),
         ),
         ..BlastRadius::nothing()
     }
@@ -80,7 +84,7 @@ fn emptied(act: &Act) -> Option<&NodeName> {
             Cause::Drain => Some(&evict.node),
             Cause::Named => None,
         },
-        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => None,
+        Act::Patch(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Queue(_) => None,
     }
 }
 
@@ -90,7 +94,7 @@ fn cordoned(act: &Act) -> Option<&NodeName> {
             (Object::Node(node), Touch::Unschedulable { after: true, .. }) => Some(node),
             (Object::Node(_) | Object::Workload(_), _) => None,
         },
-        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) => None,
+        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Queue(_) => None,
     }
 }
 
@@ -119,6 +123,7 @@ fn scopes(acts: &[&Act]) -> Scopes {
                 scopes.nodes.extend(act.node().map(ToString::to_string));
                 scopes.namespaces.extend(act.namespace().map(ToString::to_string));
             }
+            Act::Queue(act) => drop(scopes.namespaces.insert(act.namespace().to_string())),
             Act::AwaitRollout(wait) => drop(scopes.namespaces.insert(wait.workload.namespace.to_string())),
         }
     }

@@ -51,6 +51,7 @@ pub(super) fn remarks(
     ));
     said.extend(rollouts(losses));
     said.extend(crate::upkeep::measure::remarks(seen, acts));
+    said.extend(crate::queues::measure::remarks(acts));
     said.extend(deferred(dry_run));
     said.extend(staying(seen, losses));
     said

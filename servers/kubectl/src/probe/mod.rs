@@ -20,7 +20,7 @@ use crate::names::{NodeName, Uid};
 use crate::reader::{ReadError, Reader};
 use crate::refuse::unreachable;
 use crate::seen::{Focus, OwnerRef, Seen};
-use crate::upkeep;
+use crate::{queues, upkeep};
 
 pub(crate) use around::ready_pods;
 pub(crate) use owners::{Fetched, fetch, fetch_owner};
@@ -82,6 +82,7 @@ pub(crate) async fn probe(
     };
     let mutates = !actions.iter().all(looks);
     seen.upkeep = upkeep::probe::look(reader, &seen.focus.upkeep).await?;
+    seen.queues = queues::probe::look(reader, &seen.focus.queues).await?;
     if mutates {
         around::look(reader, &mut seen, &pods, keepers, fetched, scaled(actions)).await?;
         room::find(reader, &mut seen).await?;
@@ -109,6 +110,7 @@ fn focus(actions: &[Action]) -> Focus {
             focus.drained.insert(drain.node.clone());
         }
         upkeep::probe::focus(action, &mut focus);
+        queues::probe::focus(action, &mut focus.queues);
         if let Some(workload) = action.workload().filter(|w| !focus.workloads.contains(w)) {
             focus.workloads.push(workload);
         }

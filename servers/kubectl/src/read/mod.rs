@@ -58,7 +58,8 @@ pub(crate) async fn read(reader: &Reader, action: &Action) -> Result<Value, Refu
         | Action::Restart(_)
         | Action::RevertRestart(_)
         | Action::Scale(_)
-        | Action::Upkeep(_) => Err(internal("an action that mutates was asked for a reading")),
+        | Action::Upkeep(_)
+        | Action::Queue(_) => Err(internal("an action that mutates was asked for a reading")),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::seen::{Keeper, Phase, Pod, Seen};
 fn of<'a>(acts: &'a [&'a Act]) -> impl Iterator<Item = &'a UpkeepAct> {
     acts.iter().filter_map(|act| match act {
         Act::Upkeep(act) => Some(act),
-        Act::Patch(_) | Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => None,
+        Act::Patch(_) | Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Queue(_) => None,
     })
 }
 
@@ -24,7 +24,12 @@ pub(crate) fn released(act: &Act) -> Option<&NodeName> {
             ServiceChange::Release { .. } => Some(&it.node),
             ServiceChange::Reclaim { .. } => None,
         },
-        Act::Upkeep(_) | Act::Patch(_) | Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => None,
+        Act::Upkeep(_)
+        | Act::Patch(_)
+        | Act::Evict(_)
+        | Act::AwaitEvicted(_)
+        | Act::AwaitRollout(_)
+        | Act::Queue(_) => None,
     }
 }
 

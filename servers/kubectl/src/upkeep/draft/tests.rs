@@ -244,7 +244,12 @@ fn clean(more: Value) -> Value {
 fn names(draft: &Draft<KubectlActions>) -> Vec<String> {
     let name = |act: &Act| match act {
         Act::Upkeep(UpkeepAct::Delete(it)) => Some(it.job.name.to_string()),
-        Act::Upkeep(_) | Act::Patch(_) | Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) => None,
+        Act::Upkeep(_)
+        | Act::Patch(_)
+        | Act::Evict(_)
+        | Act::AwaitEvicted(_)
+        | Act::AwaitRollout(_)
+        | Act::Queue(_) => None,
     };
     draft.acts.iter().filter_map(name).collect()
 }
