@@ -13,6 +13,7 @@ mod gates;
 mod harness;
 mod hostile;
 mod permissions;
+mod queues;
 mod sessions;
 mod story;
 mod upkeep;
