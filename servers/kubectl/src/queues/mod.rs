@@ -27,6 +27,8 @@ mod number;
 
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod tests;
 
 pub use acts::QueueAct;
 pub use fields::QueueAction;
