@@ -19,6 +19,7 @@ pub mod duration;
 mod faults;
 mod file;
 mod format;
+mod holes;
 mod hygiene;
 mod kind;
 mod params;
@@ -39,7 +40,7 @@ pub use hygiene::is_plain;
 pub use params::{BadParam, Filled};
 pub use report::Report;
 pub use runbook::{Concurrency, Limits, Reviewed, Runbook};
-pub use shipped::shipped;
+pub use shipped::{optional, shipped};
 
 /// The JSON Schema of runbook files, for editors.
 pub fn schema() -> serde_json::Value {

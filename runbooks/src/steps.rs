@@ -7,6 +7,7 @@ use crate::about::{bad_template, hole_span, param_of};
 use crate::cel::Type;
 use crate::faults::Faults;
 use crate::file::{At, Entries, StepRaw, UndoRaw};
+use crate::holes::{Hole, holes};
 use crate::params::Params;
 use crate::report::{Span, nearest_or_all};
 use crate::runbook::Step;
@@ -74,11 +75,10 @@ pub(crate) fn read<'c>(
         seen.push(&step.id);
         let Some(spec) = action(step, catalog, faults) else { continue };
         refuse_wrong_fields(step, spec, faults);
-        let with = step
-            .with
-            .0
-            .iter()
-            .filter_map(|(key, value)| Some((key.value.clone(), field(value, params, before, faults)?)));
+        let schema = |key: &str| spec.with.get("properties").and_then(|p| p.get(key)).unwrap_or(&Value::Null);
+        let with = step.with.0.iter().filter_map(|(key, value)| {
+            Some((key.value.clone(), field(value, schema(&key.value), params, before, faults)?))
+        });
         let with = with.collect();
         read.push((Step { id: step.id.clone(), action: step.action.value.clone(), with }, spec));
     }
@@ -118,7 +118,13 @@ fn refuse_wrong_fields(step: &Written<'_>, spec: &ActionSpec, faults: &mut Fault
     }
 }
 
-fn field(value: &At<Value>, params: &Params, before: &Before<'_>, faults: &mut Faults<'_>) -> Option<Field> {
+fn field(
+    value: &At<Value>,
+    schema: &Value,
+    params: &Params,
+    before: &Before<'_>,
+    faults: &mut Faults<'_>,
+) -> Option<Field> {
     let field = match Field::parse(&value.value) {
         Ok(field) => field,
         Err((text, bad)) => {
@@ -126,9 +132,11 @@ fn field(value: &At<Value>, params: &Params, before: &Before<'_>, faults: &mut F
             return None;
         }
     };
-    for (template, text) in field.templates().into_iter().zip(texts(&value.value)) {
+    let allowed = holes(&field, schema);
+    for ((template, text), allowed) in field.templates().into_iter().zip(texts(&value.value)).zip(allowed) {
         for hole in template.placeholders() {
             let place = hole_span(faults.source, value.span, text, hole);
+            refuse_hole(allowed, template, place, faults);
             check_hole(hole, template, place, params, before, faults);
         }
     }
@@ -142,6 +150,19 @@ fn texts(value: &Value) -> Vec<&str> {
         Value::Array(items) => items.iter().flat_map(texts).collect(),
         Value::Object(fields) => fields.values().flat_map(texts).collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+/// What the server says must be read in the file, or taken whole.
+fn refuse_hole(allowed: Hole, template: &Template, place: Span, faults: &mut Faults<'_>) {
+    match allowed {
+        Hole::Anywhere => {}
+        Hole::Whole if template.whole().is_some() => {}
+        Hole::Whole => faults.add(place, "a placeholder must be the whole value here", None),
+        Hole::Never => {
+            let hint = "what stands here decides what is carried out, so it is reviewed with the file";
+            faults.add(place, "this is written out: no parameter fills it", Some(hint.into()));
+        }
     }
 }
 

@@ -189,12 +189,24 @@ impl Field {
         }
     }
 
-    /// All values that it can take, where the file alone tells: written out, or a parameter's enumeration.
+    /// All values that it can take, where the file alone tells: written out, or a parameter's enumeration. A list or an
+    /// object is told as far as it is written out, with null for what a caller fills.
     pub(crate) fn values(&self, params: &Params) -> Option<Vec<Value>> {
         match self {
             Self::Fixed(value) => Some(vec![value.clone()]),
             Self::Text(template) => params.get(template.whole()?.param()?)?.kind.enumerated(),
-            Self::List(_) | Self::Object(_) => None,
+            Self::List(_) | Self::Object(_) => Some(vec![self.written()]),
+        }
+    }
+
+    fn written(&self) -> Value {
+        match self {
+            Self::Fixed(value) => value.clone(),
+            Self::Text(_) => Value::Null,
+            Self::List(items) => items.iter().map(Self::written).collect(),
+            Self::Object(fields) => {
+                fields.iter().map(|(key, field)| (key.clone(), field.written())).collect()
+            }
         }
     }
 

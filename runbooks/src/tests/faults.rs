@@ -398,3 +398,24 @@ fn all_faults_at_once_in_the_order_of_the_file() {
     let lines: Vec<usize> = load(&text).map(|_| ()).unwrap_err().iter().map(Report::line).collect();
     assert_eq!(lines, [3, 16, 21]);
 }
+
+#[test]
+fn what_is_carried_out_is_written_out() {
+    let (_, text) = crate::optional()[0];
+    let said = |piece: &str, by: &str| -> Vec<String> {
+        assert!(text.contains(piece), "{piece}");
+        let reports = load(&text.replacen(piece, by, 1)).map(|_| ()).expect_err(by);
+        reports.iter().map(|report| report.message().to_owned()).collect()
+    };
+    load(text).unwrap();
+    let never = ["this is written out: no parameter fills it"];
+    let whole = ["a placeholder must be the whole value here"];
+    assert_eq!(said("container: redis", "container: \"${params.queue}\""), never);
+    assert_eq!(said("preview: [redis-cli", "preview: [\"${params.queue}\""), never, "the program");
+    assert_eq!(
+        said("[redis-cli, -e, LLEN", "[redis-cli, -e, \"--key=${params.queue}\""),
+        never,
+        "part of a word"
+    );
+    assert_eq!(said("{value: \"${params.queue}\"}]", "{value: \"q-${params.queue}\"}]"), whole);
+}

@@ -59,8 +59,21 @@ fn fake_catalog() -> Catalog {
         action("scale", EffectKind::Mutating, scale, &["workload"]),
         action("workload_status", EffectKind::ReadOnly, with(json!({})), &["workload"]),
         action("pod_logs", EffectKind::ReadOnly, object(logs, &["namespace", "pod"]), &[]),
+        action("purge_queue", EffectKind::Mutating, purge_queue(&name), &["queue"]),
     ];
     Catalog { server: "kubectl", actions, observation: observation(), sample: sample(), check: fake_check }
+}
+
+/// With words that are written out, and values that fill a whole one.
+fn purge_queue(name: &Value) -> Value {
+    let value = object(json!({"value": {"type": "string", "x-filled": "whole"}}), &["value"]);
+    let argv = json!({"type": "array", "minItems": 1,
+        "items": {"anyOf": [{"type": "string", "x-filled": "never"}, value]}});
+    object(
+        json!({"namespace": name, "pod": name, "container": {"type": "string", "x-filled": "never"},
+               "preview": argv, "purge": argv, "limit": name, "size_at_most": {"type": "integer"}}),
+        &["namespace", "pod", "container", "preview", "purge"],
+    )
 }
 
 /// The server's own rule that a schema does not say: no namespace of the system's.
@@ -104,6 +117,7 @@ fn sample() -> Value {
         "pods_on_node": [{"namespace": "shop", "name": "web-1", "ready": true, "kind": "ReplicaSet",
                           "managed": true, "daemon": false, "mirror": false}],
         "budgets": [{"namespace": "shop", "name": "web", "allowed": 1, "healthy": 3, "desired": 2}],
+        "queue": {"namespace": "shop", "pod": "redis-0", "container": "redis", "size": 12},
     })
 }
 

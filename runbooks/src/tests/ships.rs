@@ -1,12 +1,20 @@
 //! The files that ship, and the schema for editors.
 
 use super::*;
-use crate::{Verdict, shipped};
+use crate::{Verdict, optional, shipped};
+
+/// All files, those that are loaded only where they are named among them.
+fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    shipped().iter().chain(optional())
+}
+
+fn name_of(file: &str) -> &str {
+    file.rsplit('/').next().unwrap().strip_suffix(".yaml").unwrap()
+}
 
 fn ship(name: &str) -> Runbook {
-    let file = format!("kubectl/{name}.yaml");
-    let (_, text) = shipped().iter().find(|(known, _)| *known == file).unwrap();
-    match Runbook::parse(&file, text).unwrap().check(&fake_catalog(), digest()) {
+    let (file, text) = all().find(|(file, _)| name_of(file) == name).unwrap();
+    match Runbook::parse(file, text).unwrap().check(&fake_catalog(), digest()) {
         Ok(runbook) => runbook,
         Err(reports) => panic!("{}", reports.iter().map(Report::page).collect::<String>()),
     }
@@ -24,7 +32,7 @@ fn a_file_loads_under_its_own_name() {
 #[test]
 fn every_file_that_ships_fits_the_schema_for_editors() {
     let schema = jsonschema::draft202012::new(&crate::schema()).unwrap();
-    for (file, text) in shipped() {
+    for (file, text) in all() {
         let value: Value = serde_saphyr::from_str(text).unwrap();
         let errors: Vec<_> = schema.iter_errors(&value).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{file}: {errors:?}");
@@ -170,4 +178,17 @@ fn a_use_tells_what_the_file_alone_tells() {
     assert_eq!(uses[0].fixed("kind"), None);
     assert!(!uses[0].fields.contains_key("name"), "a caller fills it freely");
     assert!(!uses[1].fields.contains_key("replicas"), "only looking tells");
+}
+
+#[test]
+fn what_is_optional_is_in_a_folder_of_its_own_and_not_loaded_by_itself() {
+    assert!(optional().iter().all(|(file, _)| file.contains("/optional/")));
+    assert!(!shipped().iter().any(|(file, _)| file.contains("optional")));
+    let used = ship("purge_queue").uses().remove(0);
+    assert_eq!(used.fixed("container"), Some("redis"));
+    assert_eq!(
+        used.fields["purge"],
+        [json!(["redis-cli", "-e", "LTRIM", {"value": null}, "1", "0"])],
+        "written out but for what a caller fills"
+    );
 }

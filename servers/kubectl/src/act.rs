@@ -8,6 +8,7 @@ use crate::actions::{Kind, WorkloadRef};
 use crate::convert::{PLAN_MARK, RESTARTED_AT};
 use crate::names::{Namespace, NodeName, ObjectName, PodName, Uid};
 use crate::numbers::Span;
+use crate::queues::QueueAct;
 use crate::secrets::SecretAct;
 use crate::seen::OwnerRef;
 use crate::upkeep::UpkeepAct;
@@ -31,6 +32,8 @@ pub enum Act {
     Secret(SecretAct),
     /// An act on volumes.
     Volume(VolumeAct),
+    /// An act on a queue.
+    Queue(QueueAct),
 }
 
 /// Changes one field of one object, if the object is still the one that was seen and the field still as it was.
@@ -276,6 +279,7 @@ impl Act {
             Self::Upkeep(act) => act.describe(),
             Self::Secret(act) => act.describe(),
             Self::Volume(act) => act.describe(),
+            Self::Queue(act) => act.describe(),
         }
     }
 
@@ -290,6 +294,7 @@ impl Act {
             Self::Upkeep(act) => act.patience_seconds(),
             Self::Secret(act) => act.patience_seconds(),
             Self::Volume(act) => act.patience_seconds(),
+            Self::Queue(act) => act.patience_seconds(),
         }
     }
 }

@@ -7,11 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::consumers::SourceKind;
+use crate::exec::Limit;
 use crate::names::{
     ContainerName, DataKey, KindName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName,
     RestartedAt,
 };
 use crate::numbers::{Batch, Replicas, Span, Tail, ValueLength, VersionNumber};
+use crate::queues::QueueAction;
+use crate::queues::argv::{self, Argv};
 use crate::secrets::SecretAction;
 use crate::upkeep::UpkeepAction;
 use crate::upkeep::numbers::{Age, JobCount, Revision};
@@ -52,6 +55,8 @@ pub enum Action {
     FindConsumers(FindConsumers),
     /// Letting a volume grow.
     Volume(VolumeAction),
+    /// Purging a queue.
+    Queue(QueueAction),
 }
 
 /// A kind of workload that has a rollout.
@@ -294,6 +299,7 @@ impl Action {
             "restore_secret" => fields(with).map(|it| Self::Secret(SecretAction::Restore(it))),
             "find_consumers" => fields(with).map(Self::FindConsumers),
             "grow_claim" => fields(with).map(|it| Self::Volume(VolumeAction::GrowClaim(it))),
+            "purge_queue" => fields(with).map(|it| Self::Queue(QueueAction::Purge(it))),
             _ => Err(BadStep { field: "action".to_owned(), rule: "not an action of kubectl".to_owned() }),
         }
     }
@@ -325,6 +331,9 @@ impl Action {
         if let Self::Volume(volume) = self {
             scopes.namespaces.insert(volume.namespace().to_string());
         }
+        if let Self::Queue(queue) = self {
+            scopes.namespaces.insert(queue.namespace().to_string());
+        }
         scopes
     }
 
@@ -344,6 +353,7 @@ impl Action {
             | Self::Secret(_)
             | Self::FindConsumers(_)
             | Self::Volume(_) => None,
+            Self::Queue(_) => None,
         }
     }
 
@@ -367,6 +377,7 @@ impl Action {
             | Self::Secret(_)
             | Self::FindConsumers(_)
             | Self::Volume(_) => None,
+            Self::Queue(_) => None,
         }
     }
 }
@@ -440,6 +451,9 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
             is::<Size>(value, "a whole number of bytes such as `20Gi`, `500G` or `1.5Ti`, one byte at least")
         }
         "at_most_percent" => is::<GrowthPercent>(value, "a whole number from 101 to 1000"),
+        "preview" | "purge" => is::<Argv>(value, argv::RULE),
+        "limit" => is::<Limit>(value, "a duration from 1s to 10m such as `30s` or `5m`"),
+        "size_at_most" => is::<crate::queues::seen::Size>(value, "a whole number from 0 to 999999999999999"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),
         _ => Err("must be of its type".to_owned()),
     }

@@ -6,6 +6,8 @@ use runcord_runtime::mask::Mask;
 use runcord_runtime::target::{Acted, Permit};
 
 use crate::act::{Act, Evict, Patch};
+use crate::exec;
+use crate::queues::{self, QueueAct};
 use crate::reader::Reader;
 use crate::requests::{self, Mode, Unwritable};
 use crate::secrets::{self, SecretAct};
@@ -33,6 +35,7 @@ impl Writer {
             Act::Upkeep(act) => self.upkeep(permit, reader, mask, act).await,
             Act::Secret(act) => self.secret(permit, reader, act).await,
             Act::Volume(VolumeAct::Grow(it)) => self.grow(permit, it).await,
+            Act::Queue(act) => self.queue(permit, reader, act).await,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {
                 refused("a wait changes nothing and cannot be applied")
             }
@@ -81,6 +84,17 @@ impl Writer {
             Ok(answer) => volumes::apply::judge(it, answer.status, attempt),
             Err(lost) => lost,
         }
+    }
+
+    async fn queue(&self, permit: Permit, reader: &Reader, act: &QueueAct) -> Acted {
+        let QueueAct::Purge(it) = act;
+        if let Err(acted) = queues::apply::unchanged(reader, it).await {
+            return acted;
+        }
+        let outcome = exec::run(&self.wire, &queues::apply::command(&permit, it)).await;
+        tracing::info!(act = permit.act(), ?outcome, "a purge command was run");
+        drop(permit);
+        queues::apply::judge(&outcome)
     }
 
     /// Looks at the pod once more: what is gone already needs no eviction, and another pod of its name gets none.

@@ -21,6 +21,7 @@ pub(crate) fn canonical(acts: &[Act]) -> Value {
             Act::Upkeep(act) => others.entry("upkeep").or_default().extend(act.canonical()),
             Act::Secret(act) => others.entry("secrets").or_default().push(act.canonical()),
             Act::Volume(act) => others.entry("volumes").or_default().extend(act.canonical()),
+            Act::Queue(act) => others.entry("queues").or_default().push(act.canonical()),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }

@@ -25,6 +25,7 @@ pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
             Act::Upkeep(act) => changes.extend(crate::upkeep::diff::planned(act)),
             Act::Secret(act) => changes.push(crate::secrets::diff::planned(act)),
             Act::Volume(act) => changes.extend(crate::volumes::diff::planned(act)),
+            Act::Queue(act) => changes.push(crate::queues::diff::planned(act)),
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => {}
         }
     }
@@ -55,6 +56,7 @@ pub(crate) fn observed(before: &Seen, after: &Seen) -> Vec<Change> {
     }
     changes.extend(crate::upkeep::diff::observed(&before.upkeep, &after.upkeep));
     changes.extend(crate::volumes::diff::observed(&before.volumes, &after.volumes));
+    changes.extend(crate::queues::diff::observed(&before.queues, &after.queues));
     let still: BTreeSet<&Uid> = after.pods.iter().map(|pod| &pod.uid).collect();
     let gone = |pod: &&Pod| {
         pod.evictable()

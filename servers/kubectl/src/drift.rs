@@ -213,6 +213,7 @@ async fn referenced(reader: &Reader, used: &Use) -> Result<Vec<Finding>, Refusal
         let found = found.map(|found| found.is_some());
         findings.push(there(format!("PersistentVolumeClaim {namespace}/{name}"), found)?);
     }
+    findings.extend(crate::queues::drift::referenced(reader, used).await?);
     Ok(findings)
 }
 
@@ -259,7 +260,7 @@ fn has_container(object: &Value, container: &ContainerName) -> bool {
     containers.into_iter().flatten().any(|one| one["name"] == container.as_str())
 }
 
-fn there(subject: String, found: Result<bool, ReadError>) -> Result<Finding, Refusal> {
+pub(crate) fn there(subject: String, found: Result<bool, ReadError>) -> Result<Finding, Refusal> {
     Ok(match found {
         Ok(true) => Finding::holds(Aspect::Referenced, subject),
         Ok(false) => {

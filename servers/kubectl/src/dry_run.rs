@@ -87,6 +87,8 @@ impl Rehearsal {
                 Act::Upkeep(act) => asked.push(self.one(mask, Question::Upkeep(act))),
                 Act::Secret(act) => asked.push(self.one(mask, Question::Secret(act))),
                 Act::Volume(VolumeAct::Grow(it)) => asked.push(self.one(mask, Question::Grow(it))),
+                // The exec API has no dry-run: the coverage says so.
+                Act::Queue(_) => {}
                 Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {}
             }
         }

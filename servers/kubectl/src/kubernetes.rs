@@ -100,7 +100,7 @@ impl Actions for KubectlActions {
             Act::Patch(_) | Act::Evict(_) => ActKind::Mutate,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) => ActKind::Await,
             Act::Upkeep(act) if act.waits() => ActKind::Await,
-            Act::Upkeep(_) | Act::Secret(_) => ActKind::Mutate,
+            Act::Upkeep(_) | Act::Secret(_) | Act::Queue(_) => ActKind::Mutate,
             Act::Volume(VolumeAct::Grow(_)) => ActKind::Mutate,
             Act::Volume(VolumeAct::AwaitGrown(_)) => ActKind::Await,
         }
@@ -124,6 +124,10 @@ impl Actions for KubectlActions {
 
     fn settle(act: &Act, before: &Seen, now: &Seen) -> Settled {
         settle::settle(act, before, now)
+    }
+
+    fn in_place(act: &Act, before: &Seen, now: &Seen) -> bool {
+        settle::in_place(act, before, now)
     }
 
     fn diff(before: &Seen, after: &Seen) -> Vec<Change> {

@@ -12,12 +12,12 @@ pub mod connect;
 pub mod consumers;
 pub mod drift;
 pub mod dry_run;
-#[allow(dead_code, reason = "the actions that run commands follow")]
 pub mod exec;
 pub mod names;
 pub mod numbers;
 pub mod observe;
 pub mod permissions;
+pub mod queues;
 pub mod rbac;
 pub mod read;
 pub mod secrets;

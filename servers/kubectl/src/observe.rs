@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Zone};
+use crate::queues::view::QueueView;
 use crate::secrets::view::{ConsumerView, SecretView};
 use crate::seen::{Budget, Keeper, Node, Pod, Seen, Workload};
 use crate::upkeep::view::{self, CronJobView, HistoryView, JobView, VitalsView};
@@ -41,6 +42,8 @@ pub struct Observation {
     pub consumers: Vec<ConsumerView>,
     /// The PersistentVolumeClaim that the runbook names.
     pub claim: ClaimView,
+    /// The queue that the runbook names.
+    pub queue: QueueView,
 }
 
 /// A workload with its rollout.
@@ -172,6 +175,7 @@ pub fn observe(seen: &Seen) -> Value {
     view::observe(seen, &mut variables);
     crate::secrets::view::observe(seen, &mut variables);
     crate::volumes::view::observe(seen, &mut variables);
+    crate::queues::view::observe(seen, &mut variables);
     Value::Object(variables)
 }
 

@@ -1,4 +1,5 @@
-//! Reading from the API server. There is no method here that could write: an access review is answered, not stored.
+//! Reading from the API server. There is no method here that could write (an access review is answered, not stored), and
+//! none that runs a command but one that a reviewed runbook declares to only look.
 
 use std::time::Duration;
 
@@ -10,8 +11,11 @@ use runcord_model::Refusal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::exec::{self, Command, Input, Limit, Outcome};
 use crate::names::Namespace;
 use crate::permissions::Permission;
+use crate::queues::argv::Preview;
+use crate::queues::seen::Place;
 use crate::refuse::{precondition, unreachable};
 use crate::requests;
 use crate::wire::{Answer, Wire};
@@ -167,6 +171,26 @@ impl Reader {
             ReadError::Unanswered { what: what() }
         })?;
         Ok(May::read(answer.status, &answer.body))
+    }
+
+    /// Runs a preview. No other type of command comes in here.
+    pub(crate) async fn preview(
+        &self,
+        at: &Place,
+        preview: &Preview,
+        limit: Limit,
+        output: usize,
+    ) -> Outcome {
+        let command = Command {
+            namespace: &at.namespace,
+            pod: &at.pod,
+            container: &at.container,
+            argv: preview.words(),
+            input: Input::Nothing,
+            limit,
+            output,
+        };
+        exec::run(&self.wire, &command).await
     }
 
     /// The answer to a GET, whatever its status, but for those that end every read.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::actions::{Kind, WorkloadRef};
 use crate::names::{KindName, Namespace, NodeName, ObjectName, PodName, RestartedAt, Uid, Zone};
+use crate::queues::{QueueFocus, QueueSeen};
 use crate::secrets::{SecretsFocus, SecretsSeen};
 use crate::upkeep::{UpkeepFocus, UpkeepSeen};
 use crate::volumes::{VolumeFocus, VolumeSeen};
@@ -48,6 +49,9 @@ pub struct Seen {
     /// Claims, and what decides whether they can grow.
     #[serde(default)]
     pub volumes: VolumeSeen,
+    /// Queues.
+    #[serde(default)]
+    pub queues: QueueSeen,
 }
 
 /// What the actions name.
@@ -68,6 +72,9 @@ pub struct Focus {
     /// What the actions on volumes name.
     #[serde(default)]
     pub volumes: VolumeFocus,
+    /// What the actions on queues name.
+    #[serde(default)]
+    pub queues: QueueFocus,
 }
 
 /// One node.

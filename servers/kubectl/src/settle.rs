@@ -13,8 +13,23 @@ pub(crate) fn settle(act: &Act, before: &Seen, now: &Seen) -> Settled {
         Act::Upkeep(act) => crate::upkeep::settle::settle(act, before, now),
         Act::Secret(act) => crate::secrets::settle::settle(act, now),
         Act::Volume(act) => crate::volumes::settle::settle(act, before, now),
+        Act::Queue(act) => crate::queues::settle::settle(act),
         // A wait changes nothing: it can be begun again.
         Act::AwaitEvicted(_) | Act::AwaitRollout(_) => Settled::NotDone,
+    }
+}
+
+/// Whether a confirmed act is seen to be in place. All but a purge leave behind what they can be settled by.
+pub(crate) fn in_place(act: &Act, before: &Seen, now: &Seen) -> bool {
+    match act {
+        Act::Queue(act) => crate::queues::settle::in_place(act, now),
+        Act::Patch(_)
+        | Act::Evict(_)
+        | Act::AwaitEvicted(_)
+        | Act::AwaitRollout(_)
+        | Act::Upkeep(_)
+        | Act::Secret(_)
+        | Act::Volume(_) => settle(act, before, now) == Settled::Done,
     }
 }
 

@@ -14,8 +14,10 @@ pub(crate) async fn wait(reader: &Reader, act: &Act) -> Waited {
         Act::AwaitEvicted(wait) => evicted(reader, wait).await,
         Act::AwaitRollout(wait) => rollout(reader, wait).await,
         Act::Upkeep(act) => crate::upkeep::wait::wait(reader, act).await,
-        Act::Patch(_) | Act::Evict(_) | Act::Secret(_) => Ok(broken("a mutation is nothing to wait for")),
         Act::Volume(act) => crate::volumes::wait::wait(reader, act).await,
+        Act::Patch(_) | Act::Evict(_) | Act::Secret(_) | Act::Queue(_) => {
+            Ok(broken("a mutation is nothing to wait for"))
+        }
     };
     looked.unwrap_or_else(|error| match error {
         ProbeError::Read(ReadError::Unanswered { .. }) => not_yet("the API server does not answer"),

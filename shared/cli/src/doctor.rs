@@ -231,22 +231,19 @@ fn cord(ledger: &Ledger) -> Check {
 }
 
 fn files(around: &Around, settings: &Settings, checks: &mut Vec<Check>) -> Option<Set> {
-    let alone = |runbooks: Origin, policy: Origin| {
-        let settings = Settings { runbooks, policy, ..settings.clone() };
-        servers::library(&settings).map(|_| ())
-    };
+    let alone = |settings: Settings| servers::library(&settings).map(|_| ());
     let one = |what, result: Result<(), runcord_runtime::library::LoadError>, mend: &str| match result {
         Ok(()) => ok(what, "loads"),
         Err(error) => bad(what, State::Problem, format!("{error}: {} problems", error.problems.len()), mend),
     };
     checks.push(one(
         "policy",
-        alone(Origin::Shipped, settings.policy.clone()),
+        alone(settings.clone().with_shipped_runbooks()),
         "`runcord policy check` shows each with its place",
     ));
     checks.push(one(
         "runbooks",
-        alone(settings.runbooks.clone(), Origin::Shipped),
+        alone(Settings { policy: Origin::Shipped, ..settings.clone() }),
         "`runcord runbook check` shows each with its place",
     ));
     around.library().and_then(|library| Set::of(&library)).ok()

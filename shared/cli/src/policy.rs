@@ -10,7 +10,7 @@ use runcord_policy::{
     Applies, Ask, CaseOutcome, CaseResult, Evidence, Explained, Looked, RuleKind, run_suite,
 };
 use runcord_runtime::library::Loaded;
-use runcord_runtime::settings::{Origin, Settings};
+use runcord_runtime::settings::Origin;
 use serde_json::{Value, json};
 
 use crate::activate::Set;
@@ -46,7 +46,7 @@ pub(crate) fn run(command: &Command, around: &Around) -> Result<Answer, Failure>
 
 /// The policy alone: a broken runbook is no reason not to check it.
 fn policy_alone(around: &Around) -> Result<Set, Failure> {
-    let settings = Settings { runbooks: Origin::Shipped, ..around.settings()? };
+    let settings = around.settings()?.with_shipped_runbooks();
     Set::of(&servers::library(&settings)?)
 }
 

@@ -50,7 +50,8 @@ pub(crate) async fn run(command: &Command, around: &Around) -> Result<Answer, Fa
 
 type Texts = Vec<(String, String)>;
 
-/// The runbook files that were named, or else those that are configured.
+/// The runbook files that were named, or else those that are configured, the optional ones among them whether or not
+/// they are loaded.
 fn texts(paths: &[PathBuf], around: &Around) -> Result<Texts, Failure> {
     if !paths.is_empty() {
         return from_paths(paths);
@@ -59,6 +60,7 @@ fn texts(paths: &[PathBuf], around: &Around) -> Result<Texts, Failure> {
         Origin::Folder(folder) => from_paths(&[folder]),
         Origin::Shipped => Ok(runcord_runbooks::shipped()
             .iter()
+            .chain(runcord_runbooks::optional())
             .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
             .collect()),
     }
@@ -203,6 +205,7 @@ mod tests {
     fn what_ships_holds() {
         let texts: Texts = runcord_runbooks::shipped()
             .iter()
+            .chain(runcord_runbooks::optional())
             .map(|(file, text)| ((*file).to_owned(), (*text).to_owned()))
             .collect();
         let answer = check(&texts).unwrap();

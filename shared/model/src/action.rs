@@ -73,7 +73,8 @@ pub struct StepCall {
 pub struct Use {
     /// The action's name.
     pub action: String,
-    /// Field and values; a field that a caller fills freely is not there.
+    /// Field and values; a field that a caller fills freely is not there. In a list or an object, null stands for each
+    /// part that a caller fills.
     pub fields: BTreeMap<String, Vec<Value>>,
 }
 

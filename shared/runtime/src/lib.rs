@@ -28,6 +28,7 @@ pub mod view;
 pub mod worker;
 
 mod limits;
+mod optional;
 mod refuse;
 mod status;
 

@@ -13,6 +13,7 @@ use runcord_policy::Policies;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{self, Entry};
+use crate::optional;
 use crate::settings::{Origin, Settings};
 use crate::tools::Tool;
 
@@ -151,16 +152,24 @@ fn read(settings: &Settings) -> Result<Texts, LoadError> {
     let runbooks = match &settings.runbooks {
         Origin::Shipped => runcord_runbooks::shipped()
             .iter()
+            .chain(runcord_runbooks::optional())
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
             .collect(),
         Origin::Folder(dir) => {
             folder(dir, "runbooks", |name| name.ends_with(".yaml") || name.ends_with(".yml"))?
         }
     };
+    let runbooks = optional::chosen(runbooks, &settings.optional_runbooks).map_err(|missing| LoadError {
+        what: "the runbooks".into(),
+        problems: vec![miette::miette!(
+            help = "mend optional_runbooks in the configuration file",
+            "there is no optional runbook {missing}: no file of that name in a folder `optional`"
+        )],
+    })?;
     Ok(Texts { policy, runbooks })
 }
 
-/// The wanted files of a folder and of the folders directly in it, by name, in order.
+/// The wanted files of a folder, of the folders directly in it and of their folders `optional`, by name, in order.
 fn folder(dir: &Path, what: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, LoadError> {
     let mut found = Vec::new();
     gather(dir, "", &wanted, &mut found).map_err(|(path, error)| LoadError {
@@ -199,7 +208,9 @@ fn gather(
             continue;
         }
         let kind = std::fs::metadata(&path).map_err(at(&path))?;
-        if kind.is_dir() && prefix.is_empty() {
+        if kind.is_dir()
+            && (prefix.is_empty() || (name == optional::FOLDER && prefix.matches('/').count() == 1))
+        {
             gather(&path, &format!("{name}/"), wanted, found)?;
         } else if kind.is_dir() {
             return Err((path, "a folder this deep is not read; move its files up".to_owned()));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use miette::Diagnostic;
-use runcord_model::AgentName;
+use runcord_model::{AgentName, RunbookName};
 use serde::Deserialize;
 
 /// The options that every command shares.
@@ -31,6 +31,8 @@ struct File {
     /// The name of the agent that this installation serves; `agent` when not given.
     agent: Option<AgentName>,
     runbooks: Option<PathBuf>,
+    /// Names of runbooks that are loaded only where they are named: those in a folder `optional`.
+    optional_runbooks: Vec<RunbookName>,
     policy: Option<PathBuf>,
     state: Option<PathBuf>,
     /// Names of further environment variables that the run worker keeps, such as those a credential plugin reads.
@@ -51,6 +53,8 @@ pub enum Origin {
 pub struct Settings {
     /// Where runbooks come from.
     pub runbooks: Origin,
+    /// The optional ones among them that are loaded.
+    pub optional_runbooks: Vec<RunbookName>,
     /// Where policy comes from.
     pub policy: Origin,
     /// Where the ledger lives.
@@ -82,7 +86,9 @@ pub enum SettingsError {
     },
     /// The configuration file is not what it should be.
     #[error("the configuration file {path} is not valid: {reason}")]
-    #[diagnostic(help("allowed keys: agent, runbooks, policy, state, worker_environment"))]
+    #[diagnostic(help(
+        "allowed keys: agent, runbooks, optional_runbooks, policy, state, worker_environment"
+    ))]
     Invalid {
         /// The file.
         path: PathBuf,
@@ -117,12 +123,19 @@ impl Settings {
         };
         Ok(Self {
             runbooks: folder(&options.runbooks, file.runbooks).map_or(Origin::Shipped, Origin::Folder),
+            optional_runbooks: file.optional_runbooks,
             policy: folder(&options.policy, file.policy).map_or(Origin::Shipped, Origin::Folder),
             state,
             agent: file.agent.unwrap_or_else(default_agent),
             worker_environment: file.worker_environment,
             config,
         })
+    }
+
+    /// The same with the default set of the shipped library: what to look at policy alone with.
+    #[must_use]
+    pub fn with_shipped_runbooks(self) -> Self {
+        Self { runbooks: Origin::Shipped, optional_runbooks: Vec::new(), ..self }
     }
 }
 

@@ -77,6 +77,11 @@ pub trait Actions: Clone + Debug + Send + Sync + 'static {
     fn observe(seen: &Self::Seen) -> Value;
     /// Whether an act that was sent, and whose answer was lost, was done.
     fn settle(act: &Self::Act, before: &Self::Seen, now: &Self::Seen) -> Settled;
+    /// Whether looking shows that an act which the target confirmed is in place. For an act that can be settled by
+    /// looking that is the same; one that leaves nothing to settle by says what can be seen of it.
+    fn in_place(act: &Self::Act, before: &Self::Seen, now: &Self::Seen) -> bool {
+        Self::settle(act, before, now) == Settled::Done
+    }
     /// Before against after, as observed.
     fn diff(before: &Self::Seen, after: &Self::Seen) -> Vec<Change>;
     /// One line for a person about one act: `evict pod shop/web-1`.

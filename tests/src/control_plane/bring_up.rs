@@ -19,7 +19,7 @@ use crate::Cluster;
 /// How long a server may take to become ready, on a machine that also builds.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Certificates, kubeconfigs and played logs.
+/// Certificates, kubeconfigs, played logs and programs.
 pub(crate) fn write_files(dir: &Path, authority: &Authority, ports: &Ports) -> Result<()> {
     let server = authority.server()?;
     fs::write(dir.join("ca.crt"), authority.certificate())?;
@@ -36,7 +36,8 @@ pub(crate) fn write_files(dir: &Path, authority: &Authority, ports: &Ports) -> R
     ] {
         kubeconfig::write(&dir.join(format!("{name}.kubeconfig")), &ports.url(), authority, user, groups)?;
     }
-    played::write_logs(dir)
+    played::write_logs(dir)?;
+    played::write_programs(dir)
 }
 
 /// Starts all servers into `parts`, and returns when they answer. The API server does not serve `without`.

@@ -107,6 +107,7 @@ pub(crate) fn kwok(ports: &Ports, dir: &Path) -> Vec<String> {
         "--kubeconfig=kwok.kubeconfig".into(),
         format!("--config={}", assets::source("stages.yaml").display()),
         format!("--config={}", dir.join("logs.yaml").display()),
+        format!("--config={}", dir.join("execs.yaml").display()),
         "--manage-all-nodes=true".into(),
         "--node-ip=127.0.0.1".into(),
         format!("--node-port={}", ports.kubelet),

@@ -97,6 +97,11 @@ impl ControlPlane {
         self.home.path()
     }
 
+    /// The folder with the lists that the played `redis-cli` keeps (see `tests/controlplane/played-redis-cli`).
+    pub fn lists(&self) -> PathBuf {
+        played::lists(self.dir())
+    }
+
     /// The administrator's kubeconfig file.
     pub fn kubeconfig(&self) -> PathBuf {
         self.dir().join("admin.kubeconfig")

@@ -1,12 +1,15 @@
-//! What the containers of played pods have "printed": `GET …/log` reads these files through kwok.
+//! What the containers of played pods have "printed": `GET …/log` reads these files through kwok. And what runs in them:
+//! the exec API starts these programs, on this machine, through kwok.
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use jiff::{Timestamp, ToSpan as _};
 use serde_json::json;
+
+use super::assets;
 
 /// How many lines any container's log has; the newest is as old as the control plane.
 pub const LOG_LINES: usize = 500;
@@ -34,6 +37,33 @@ pub(crate) fn write_logs(dir: &Path) -> Result<()> {
         ]},
     });
     Ok(fs::write(dir.join("logs.yaml"), logs.to_string())?)
+}
+
+/// The folder with the played Redis lists, one folder for each, named after its key.
+pub(crate) fn lists(dir: &Path) -> PathBuf {
+    dir.join("lists")
+}
+
+/// Writes the played programs and kwok's configuration that starts them. Whatever container is named, `redis-cli` is
+/// `tests/controlplane/played-redis-cli`; all else is what this machine has.
+pub(crate) fn write_programs(dir: &Path) -> Result<()> {
+    let programs = dir.join("programs");
+    fs::create_dir_all(&programs)?;
+    fs::create_dir_all(lists(dir))?;
+    fs::copy(assets::source("played-redis-cli"), programs.join("redis-cli"))?;
+    let mut path = programs.into_os_string();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let execs = json!({
+        "apiVersion": "kwok.x-k8s.io/v1alpha1",
+        "kind": "ClusterExec",
+        "metadata": {"name": "played"},
+        "spec": {"execs": [{"local": {
+            "workDir": lists(dir),
+            "envs": [{"name": "PATH", "value": path.to_string_lossy()}],
+        }}]},
+    });
+    Ok(fs::write(dir.join("execs.yaml"), execs.to_string())?)
 }
 
 /// The container runtimes' format; one line a second, up to now.

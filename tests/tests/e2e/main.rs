@@ -16,6 +16,7 @@ mod hostile;
 mod masked;
 mod permissions;
 mod plain;
+mod queues;
 mod secrets;
 mod sessions;
 mod story;

@@ -33,6 +33,7 @@ pub(crate) fn draft(action: &Action, seen: &Seen, fixed: &Fixed) -> Result<Draft
         Action::Secret(secret) => crate::secrets::draft::draft(secret, seen, fixed),
         Action::Upkeep(upkeep) => crate::upkeep::draft::draft(upkeep, seen, fixed),
         Action::Volume(volume) => crate::volumes::draft::draft(volume, seen, fixed),
+        Action::Queue(queue) => crate::queues::draft::draft(queue, seen),
     }
 }
 

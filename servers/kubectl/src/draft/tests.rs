@@ -47,9 +47,12 @@ fn evicted(draft: &Draft<crate::KubectlActions>) -> Vec<Vec<String>> {
         match act {
             Act::Evict(evict) => batches.last_mut().unwrap().push(evict.pod.to_string()),
             Act::AwaitEvicted(_) => batches.push(vec![]),
-            Act::Patch(_) | Act::AwaitRollout(_) | Act::Upkeep(_) | Act::Secret(_) | Act::Volume(_) => {
-                panic!("not in a drain")
-            }
+            Act::Patch(_)
+            | Act::AwaitRollout(_)
+            | Act::Upkeep(_)
+            | Act::Secret(_)
+            | Act::Volume(_)
+            | Act::Queue(_) => panic!("not in a drain"),
         }
     }
     assert_eq!(batches.pop(), Some(vec![]), "the last act is a wait");
@@ -117,7 +120,8 @@ fn a_batch_waits_for_as_many_ready_pods_as_before_less_those_that_fit_nowhere() 
             | Act::AwaitRollout(_)
             | Act::Upkeep(_)
             | Act::Secret(_)
-            | Act::Volume(_) => None,
+            | Act::Volume(_)
+            | Act::Queue(_) => None,
         };
         drafted(&drain(1), seen).acts.iter().filter_map(ready).collect()
     };

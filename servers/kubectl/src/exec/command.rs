@@ -33,6 +33,7 @@ pub(crate) enum Input<'a> {
     /// It has none.
     Nothing,
     /// These bytes, and then the end. They may be a secret: nothing here shows or keeps them.
+    #[allow(dead_code, reason = "for commands that learn a secret; a purge has no input")]
     Bytes(&'a [u8]),
 }
 
@@ -47,7 +48,7 @@ impl std::fmt::Debug for Input<'_> {
 
 /// What ends a command when its time is over. Closing the stream does not: the process would go on, with nobody to
 /// watch it. `timeout` of coreutils and that of BusyBox both read this.
-const TIMEOUT: [&str; 3] = ["timeout", "-s", "KILL"];
+pub(crate) const TIMEOUT: [&str; 3] = ["timeout", "-s", "KILL"];
 
 impl Command<'_> {
     /// The whole argv: `timeout`, the seconds, the command.

@@ -23,7 +23,7 @@ use tokio_tungstenite::tungstenite::{Error as Broken, Message};
 use crate::wire::{Unopened, Wire};
 use heard::Heard;
 
-pub(crate) use command::{Command, Input};
+pub(crate) use command::{Command, Input, TIMEOUT};
 pub use limit::{BadLimit, Limit};
 
 /// How much longer than the command itself its stream may take. The end of the time inside comes first and is told.

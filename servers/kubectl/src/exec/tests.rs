@@ -4,16 +4,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{SinkExt as _, StreamExt as _};
-use kube::Client;
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::server::{Request, Response};
 
-use super::samples::Place;
+use super::samples::{Place, listener};
 use super::{Ended, Input, Lost, Outcome, hear, run};
 use crate::wire::Wire;
 
@@ -90,14 +89,6 @@ async fn read_input(socket: &mut WebSocketStream<TcpStream>, got: &Mutex<Got>) {
             break;
         }
     }
-}
-
-async fn listener() -> (TcpListener, Wire) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
-    let mut config = kube::Config::new(uri);
-    config.default_retry = false; // as `connect` has it
-    (listener, Wire::new(Client::try_from(config).unwrap()))
 }
 
 async fn ran(played: Played, input: Input<'_>) -> (Outcome, Got) {

@@ -52,6 +52,7 @@ pub(super) fn coverage(seen: &Seen, acts: &[&Act], fit: &Fit, dry_run: &DryRun) 
     upkeep::coverage(acts, &mut coverage);
     crate::secrets::measure::coverage(acts, &mut coverage);
     crate::volumes::measure::coverage(acts, &mut coverage);
+    crate::queues::measure::coverage(acts, &mut coverage);
     coverage
 }
 
@@ -80,9 +81,12 @@ fn rolls_out(act: &Act) -> bool {
             Touch::Unschedulable { .. } => false,
         },
         Act::Upkeep(act) => upkeep::rolls_out(act),
-        Act::Evict(_) | Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Secret(_) | Act::Volume(_) => {
-            false
-        }
+        Act::Evict(_)
+        | Act::AwaitEvicted(_)
+        | Act::AwaitRollout(_)
+        | Act::Secret(_)
+        | Act::Volume(_)
+        | Act::Queue(_) => false,
     }
 }
 
@@ -94,6 +98,7 @@ fn replaces_pods(act: &Act) -> bool {
         | Act::AwaitRollout(_)
         | Act::Upkeep(_)
         | Act::Secret(_)
-        | Act::Volume(_) => rolls_out(act),
+        | Act::Volume(_)
+        | Act::Queue(_) => rolls_out(act),
     }
 }

@@ -51,7 +51,7 @@ impl<'a> Losses<'a> {
                 Act::Patch(patch) => losses.rolled.extend(rolled(seen, patch, moment)),
                 Act::Upkeep(act) => losses.rolled.extend(rolled_back(seen, act, moment)),
                 Act::AwaitRollout(_) => moment += 1,
-                Act::Secret(_) | Act::Volume(_) => {}
+                Act::Secret(_) | Act::Volume(_) | Act::Queue(_) => {}
             }
         }
         losses.close(&mut batch, &mut gone_for_good, fit);

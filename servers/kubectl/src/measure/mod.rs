@@ -16,6 +16,7 @@ use crate::diff;
 use crate::dry_run::DryRun;
 use crate::fit::fit;
 use crate::names::NodeName;
+use crate::queues::measure as queues;
 use crate::seen::{Keeper, Phase, Pod, Seen};
 use crate::upkeep::measure as upkeep;
 
@@ -62,7 +63,8 @@ fn blast_radius(seen: &Seen, acts: &[&Act], losses: &Losses<'_>, downstream: &Do
             count(losses.irreversible())
                 + losses.claims()
                 + upkeep::irreversible(seen, acts)
-                + crate::volumes::measure::irreversible(acts),
+                + crate::volumes::measure::irreversible(acts)
+                + queues::irreversible(acts),
         ),
         ..BlastRadius::nothing()
     }
@@ -88,7 +90,8 @@ fn emptied(act: &Act) -> Option<&NodeName> {
         | Act::AwaitRollout(_)
         | Act::Upkeep(_)
         | Act::Secret(_)
-        | Act::Volume(_) => None,
+        | Act::Volume(_)
+        | Act::Queue(_) => None,
     }
 }
 
@@ -103,7 +106,8 @@ fn cordoned(act: &Act) -> Option<&NodeName> {
         | Act::AwaitRollout(_)
         | Act::Upkeep(_)
         | Act::Secret(_)
-        | Act::Volume(_) => None,
+        | Act::Volume(_)
+        | Act::Queue(_) => None,
     }
 }
 
@@ -134,6 +138,7 @@ fn scopes(acts: &[&Act]) -> Scopes {
             }
             Act::Secret(act) => drop(scopes.namespaces.insert(act.namespace().to_string())),
             Act::Volume(act) => drop(scopes.namespaces.insert(act.namespace().to_string())),
+            Act::Queue(act) => drop(scopes.namespaces.insert(act.namespace().to_string())),
             Act::AwaitRollout(wait) => drop(scopes.namespaces.insert(wait.workload.namespace.to_string())),
         }
     }

@@ -59,6 +59,7 @@ pub(super) fn remarks(
     said.extend(crate::upkeep::measure::remarks(seen, acts));
     said.extend(crate::secrets::measure::remarks(seen, acts));
     said.extend(crate::volumes::measure::remarks(seen, acts));
+    said.extend(crate::queues::measure::remarks(acts));
     said.extend(deferred(dry_run));
     said.extend(staying(seen, losses));
     said

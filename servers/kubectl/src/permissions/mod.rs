@@ -3,6 +3,7 @@
 //! This is a declaration, kept beside the catalog: the end-to-end tests run the whole library under exactly these
 //! permissions, and fail when one is missing or is never used.
 
+mod commands;
 #[cfg(test)]
 mod readme;
 mod table;
@@ -13,6 +14,7 @@ use runcord_model::action::Use;
 
 use crate::actions::Kind;
 
+pub use commands::{CommandBound, Fed, Purpose, Word};
 pub(crate) use table::{SECRET_DATA, STORAGE, TAINTS};
 pub use table::{bounds, permissions};
 
@@ -65,6 +67,8 @@ pub enum Bound {
     KeepSecret,
     /// Deletes one finished Job by its uid, in the foreground, in a namespace that the caller names.
     DeleteFinishedJob,
+    /// Runs a command in a container, in a namespace that the caller names.
+    Run(CommandBound),
 }
 
 /// An action that has no permissions declared: nothing is printed or checked without it.

@@ -18,7 +18,7 @@ fn the_readme_says_what_each_runbook_needs() {
 fn table() -> String {
     let catalog = catalog();
     let mut table = "| runbook | cluster-wide | in the namespace it is used in | may write |\n| --- | --- | --- | --- |\n".to_owned();
-    for (file, text) in runcord_runbooks::shipped() {
+    for (file, text) in runcord_runbooks::shipped().iter().chain(runcord_runbooks::optional()) {
         let parsed = runcord_runbooks::Runbook::parse(file, text).unwrap();
         let checked = parsed.check(&catalog, runcord_model::Digest::from_bytes([0; 32]));
         let runbook = checked.unwrap_or_else(|reports| panic!("{reports:?}"));
@@ -53,6 +53,10 @@ fn writes(uses: &[Use]) -> String {
             Bound::Evict { .. } => ("evictions by uid".to_owned(), "pods"),
             Bound::KeepSecret => ("new immutable copies".to_owned(), "secrets"),
             Bound::DeleteFinishedJob => ("deletions by uid, once finished,".to_owned(), "jobs"),
+            Bound::Run(command) => {
+                let container = command.container.unwrap_or_else(|| panic!("a command without a container"));
+                (format!("the commands of its file, run in container `{container}`"), "pods")
+            }
         };
         fields.entry(field).or_default().insert(resource);
     }

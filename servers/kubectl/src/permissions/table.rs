@@ -2,6 +2,7 @@
 
 use runcord_model::action::Use;
 
+use super::commands::{Fed, Purpose, command};
 use super::{Bound, Permission, Reach, Undeclared, kinds};
 use crate::actions::Kind;
 use crate::convert::RESTARTED_AT;
@@ -118,6 +119,11 @@ pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
             }
         }
         "recent_events" => need(CORE, "events", &["list"], Namespace),
+        "purge_queue" => {
+            need(CORE, "pods", &["get"], Namespace);
+            // The stream is opened by a GET; since Kubernetes 1.35 `create` is asked for besides.
+            need(CORE, "pods/exec", &["create", "get"], Namespace);
+        }
         _ => return Err(undeclared(used)),
     }
     // A file that names its namespace is checked for drift: is it still there?
@@ -161,6 +167,10 @@ pub fn bounds(used: &Use) -> Result<Vec<Bound>, Undeclared> {
             field: &["spec", "suspend"],
         }],
         "clean_jobs" => vec![Bound::DeleteFinishedJob],
+        "purge_queue" => vec![
+            Bound::Run(command(used, "preview", Fed::Nothing, Purpose::Looks)),
+            Bound::Run(command(used, "purge", Fed::Nothing, Purpose::Changes)),
+        ],
         "release_node" | "reclaim_node" => {
             vec![Bound::Change { group: "", resource: "nodes", reach: Reach::Cluster, field: TAINTS }]
         }

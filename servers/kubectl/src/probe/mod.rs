@@ -22,7 +22,7 @@ use crate::names::{NodeName, Uid};
 use crate::reader::{ReadError, Reader};
 use crate::refuse::unreachable;
 use crate::seen::{Focus, OwnerRef, Seen};
-use crate::{secrets, upkeep, volumes};
+use crate::{queues, secrets, upkeep, volumes};
 
 pub(crate) use around::ready_pods;
 pub(crate) use owners::{Fetched, fetch, fetch_owner};
@@ -94,6 +94,7 @@ pub(crate) async fn probe(
     };
     seen.upkeep = upkeep::probe::look(reader, mask, &seen.focus.upkeep, &quotas).await?;
     seen.volumes = volumes::probe::look(reader, &seen.focus.volumes).await?;
+    seen.queues = queues::probe::look(reader, &seen.focus.queues).await?;
     if mutates {
         let found = around::Found { fetched, quotas };
         around::look(reader, &mut seen, &pods, keepers, found, scaled(actions)).await?;
@@ -126,6 +127,7 @@ fn focus(actions: &[Action]) -> Focus {
             secrets::probe::focus(secret, &mut focus.secrets);
         }
         volumes::probe::focus(action, &mut focus);
+        queues::probe::focus(action, &mut focus.queues);
         if let Some(workload) = action.workload().filter(|w| !focus.workloads.contains(w)) {
             focus.workloads.push(workload);
         }

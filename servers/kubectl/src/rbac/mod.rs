@@ -4,6 +4,7 @@
 //! image. The ValidatingAdmissionPolicy closes that on the API server's side, so that stolen credentials stay within the
 //! shape of the runbooks (<https://kubernetes.io/docs/reference/access-authn-authz/validating-admission-policy/>).
 
+mod commands;
 mod policy;
 mod roles;
 

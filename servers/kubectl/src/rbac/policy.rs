@@ -1,14 +1,14 @@
 //! The bounds of what the runbooks write, as a ValidatingAdmissionPolicy in CEL.
 //!
 //! It judges every write of the identity, whatever RBAC permits besides: what is not named is refused, and an expression
-//! that cannot be evaluated refuses too (`failurePolicy: Fail`). Reads and reviews do not pass admission.
+//! that cannot be evaluated refuses too (`failurePolicy: Fail`). So it does for every command in a container. Reads and reviews do not pass admission.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use runcord_model::action::Use;
 use serde_json::{Value, json};
 
-use super::{Changes, Subject, Wanted};
+use super::{Changes, Subject, Wanted, commands};
 use crate::convert::PLAN_MARK;
 use crate::permissions::{Bound, Reach, SECRET_DATA, STORAGE, TAINTS, Undeclared, bounds};
 use crate::secrets::seen::COPY_OF;
@@ -36,13 +36,16 @@ pub(super) fn objects(uses: &[Use], wanted: &Wanted) -> Result<Vec<Value>, Undec
         return Ok(Vec::new());
     }
     let shapes = shapes(&all);
+    let commands = commands::permitted(all.iter(), wanted);
+    let run = (!commands.is_empty()).then(|| commands::WHAT.to_owned());
     let mut validations = vec![json!({
-        "expression": format!("variables.what in {}", list(shapes.keys().map(Shape::what))),
+        "expression": format!("variables.what in {}", list(shapes.keys().map(Shape::what).chain(run))),
         "message": "no runbook writes this: nothing else may be created, changed or deleted",
     })];
     for (shape, fields) in &shapes {
         validations.push(shape.validation(fields, wanted));
     }
+    validations.extend(commands::validation(&commands, wanted));
     validations.extend(dry_run_only(wanted.changes));
     let name = wanted.name.as_str();
     let policy = json!({
@@ -95,6 +98,8 @@ fn shapes(bounds: &BTreeSet<Bound>) -> BTreeMap<Shape, Fields> {
             Bound::DeleteFinishedJob => {
                 shapes.entry(Shape::DeleteFinishedJob).or_default();
             }
+            // Any one of several commands passes, where of everything else all must hold: see `commands`.
+            Bound::Run(_) => {}
         }
     }
     // All validations must hold: one that keeps evictions to namespaces would forbid what a drain does elsewhere.
@@ -278,7 +283,8 @@ fn dry_run_only(changes: Changes) -> Option<Value> {
     match changes {
         Changes::Real => None,
         Changes::DryRunOnly => Some(json!({
-            "expression": "has(request.dryRun) && request.dryRun",
+            // The exec API has no dry-run; of commands a planner's account may run only those that look.
+            "expression": format!("variables.what == {} || (has(request.dryRun) && request.dryRun)", text(commands::WHAT)),
             "message": "this account only plans: it may ask for dry-runs, and change nothing",
         })),
     }
@@ -300,13 +306,13 @@ fn identity(subjects: &[Subject]) -> String {
 }
 
 /// A CEL string: nothing in it can end it.
-fn text(value: &str) -> String {
+pub(super) fn text(value: &str) -> String {
     let escaped: String =
         value.chars().flat_map(|c| matches!(c, '\'' | '\\').then_some('\\').into_iter().chain([c])).collect();
     format!("'{escaped}'")
 }
 
-fn list(values: impl Iterator<Item = String>) -> String {
+pub(super) fn list(values: impl Iterator<Item = String>) -> String {
     format!("[{}]", values.map(|value| text(&value)).collect::<Vec<_>>().join(", "))
 }
 
@@ -414,6 +420,46 @@ mod tests {
         let planner = Wanted { changes: Changes::DryRunOnly, ..wanted(&[], Some("ana")) };
         assert!(policy(&["drain"], &planner).to_string().contains("has(request.dryRun) && request.dryRun"));
         assert!(!policy(&["drain"], &wanted(&[], Some("ana"))).to_string().contains("dryRun"));
+    }
+
+    fn purging(wanted: &Wanted) -> Value {
+        let fields = json!({"container": ["redis"], "limit": ["2m"],
+            "preview": [["redis-cli", "LLEN", {"value": null}]],
+            "purge": [["redis-cli", "LTRIM", {"value": null}, "1", "0"]]});
+        let used = Use { action: "purge_queue".to_owned(), fields: serde_json::from_value(fields).unwrap() };
+        objects(&[used], wanted).unwrap().remove(0)
+    }
+
+    #[test]
+    fn commands_are_held_word_by_word_and_the_values_are_open() {
+        let said = purging(&wanted(&["shop"], Some("ana")));
+        assert_eq!(said["spec"]["validations"][0]["expression"], "variables.what in ['CONNECT /pods/exec']");
+        let expression = said["spec"]["validations"][1]["expression"].as_str().unwrap();
+        let preview = "(object.?container.orValue('') == 'redis' && !object.?tty.orValue(false) && \
+            !object.?stdin.orValue(false) && object.?command.orValue([]).size() == 7 && \
+            object.command[0] == 'timeout' && object.command[1] == '-s' && object.command[2] == 'KILL' && \
+            object.command[3] == '30' && object.command[4] == 'redis-cli' && object.command[5] == 'LLEN' && \
+            !object.command[6].startsWith('-'))";
+        assert!(expression.contains(preview), "{expression}");
+        assert!(expression.contains("object.command[3] == '120'") && expression.contains("'LTRIM'"));
+        assert!(expression.ends_with("&& (request.namespace in ['shop']))"), "{expression}");
+    }
+
+    #[test]
+    fn a_planner_runs_the_commands_that_look_and_no_others() {
+        let planner = Wanted { changes: Changes::DryRunOnly, ..wanted(&[], Some("ana")) };
+        let said = purging(&planner).to_string();
+        assert!(said.contains("'LLEN'") && !said.contains("'LTRIM'"), "{said}");
+        assert!(said.contains("variables.what == 'CONNECT /pods/exec' || (has(request.dryRun)"), "{said}");
+    }
+
+    #[test]
+    fn a_command_that_no_file_tells_is_not_permitted() {
+        let said = policy(&["purge_queue"], &wanted(&[], Some("ana")));
+        assert_eq!(
+            said["spec"]["validations"][1]["expression"],
+            "variables.what != 'CONNECT /pods/exec' || ((false))"
+        );
     }
 
     #[test]

@@ -67,7 +67,8 @@ pub(crate) async fn read(reader: &Reader, action: &Action) -> Result<Value, Refu
         | Action::Scale(_)
         | Action::Upkeep(_)
         | Action::Secret(_)
-        | Action::Volume(_) => Err(internal("an action that mutates was asked for a reading")),
+        | Action::Volume(_)
+        | Action::Queue(_) => Err(internal("an action that mutates was asked for a reading")),
     }
 }
 

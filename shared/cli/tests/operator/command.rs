@@ -182,3 +182,53 @@ fn the_shipped_runbooks_are_shown_and_a_broken_one_is_refused() {
 fn states(answer: &Value) -> Vec<&str> {
     answer["steps"].as_array().unwrap().iter().map(|step| step["state"].as_str().unwrap()).collect()
 }
+
+/// The names of the runbooks that are loaded with these options.
+fn loaded(home: &Home, options: &str) -> String {
+    let page = home.page(0, &format!("kubectl rbac {options}"));
+    page.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn an_optional_runbook_is_loaded_only_where_the_configuration_names_it() {
+    let home = Home::ready();
+    let configuration = "config/runcord/runcord.yaml";
+    let without = home.read(configuration);
+    assert!(!loaded(&home, "").contains("purge_queue"));
+    assert!(home.page(0, "runbook check").contains("purge_queue"), "it is checked all the same");
+    assert!(home.page(0, "runbook show purge_queue").contains("action: purge_queue"));
+
+    home.append(configuration, "\noptional_runbooks: [purge_queue]\n");
+    assert!(loaded(&home, "").contains("drain_node") && loaded(&home, "").contains("purge_queue"));
+    home.json(0, "policy check");
+    assert_eq!(home.json(1, "doctor --offline")["ok"], false, "another set than the one in force");
+    home.json(0, "activate --yes");
+    home.json(0, "doctor --offline");
+
+    home.write(configuration, &format!("{without}\noptional_runbooks: [purge_quue]\n"));
+    let refused = home.json(1, "kubectl rbac");
+    assert!(refused.to_string().contains("no optional runbook purge_quue"), "{refused}");
+}
+
+/// Whoever points at a copy of the shipped library gets no more than the shipped library.
+#[test]
+fn a_folder_of_runbooks_has_its_optional_ones_too() {
+    let home = Home::ready();
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../../runbooks/kubectl");
+    assert!(!loaded(&home, &format!("--runbooks {shipped}")).contains("purge_queue"));
+    std::fs::create_dir_all(home.path("mine/kubectl/optional")).unwrap();
+    std::fs::copy(format!("{shipped}/drain_node.yaml"), home.path("mine/kubectl/drain_node.yaml")).unwrap();
+    std::fs::copy(
+        format!("{shipped}/optional/purge_queue.yaml"),
+        home.path("mine/kubectl/optional/purge_queue.yaml"),
+    )
+    .unwrap();
+    assert_eq!(loaded(&home, "--runbooks mine"), "# The permissions of: drain_node");
+    home.append("config/runcord/runcord.yaml", "\noptional_runbooks: [purge_queue]\n");
+    assert_eq!(loaded(&home, "--runbooks mine"), "# The permissions of: drain_node, purge_queue");
+    let refused = home.json(1, "kubectl rbac --runbooks mine/kubectl/optional");
+    assert!(
+        refused.to_string().contains("no optional runbook purge_queue"),
+        "moved up, it is no optional one"
+    );
+}

@@ -35,6 +35,7 @@ async fn begin(era: ClientLifecycleMode, principal: Principal) -> Session {
     }
     let settings = Settings {
         runbooks: Origin::Folder(runbooks),
+        optional_runbooks: Vec::new(),
         policy: Origin::Shipped,
         state: folder.path().join("state"),
         config: folder.path().join("runcord.yaml"),

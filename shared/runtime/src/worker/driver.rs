@@ -276,8 +276,7 @@ impl<'a, T: Target> Driver<'a, T> {
     /// The check that every run gets: looking at the target, each mutation is seen to be done.
     fn effect_in_place(&self, seen: &<T::A as Actions>::Seen) -> VerifiedCheck {
         let missing = self.carried.material.acts().map(|(_, act)| act).find(|act| {
-            T::A::kind(act) == ActKind::Mutate
-                && T::A::settle(act, &self.carried.material.before, seen) != Settled::Done
+            T::A::kind(act) == ActKind::Mutate && !T::A::in_place(act, &self.carried.material.before, seen)
         });
         VerifiedCheck {
             check: "every act is seen to be done".to_owned(),

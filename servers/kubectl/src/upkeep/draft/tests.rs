@@ -251,7 +251,8 @@ fn names(draft: &Draft<KubectlActions>) -> Vec<String> {
         | Act::AwaitEvicted(_)
         | Act::AwaitRollout(_)
         | Act::Secret(_)
-        | Act::Volume(_) => None,
+        | Act::Volume(_)
+        | Act::Queue(_) => None,
     };
     draft.acts.iter().filter_map(name).collect()
 }
