@@ -31,5 +31,5 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
 /// The runbooks that ship and are loaded only where the configuration names them: they ask for permissions that most
 /// installations do without, and are to be adapted to what runs there.
 pub fn optional() -> &'static [(&'static str, &'static str)] {
-    ship!["kubectl/optional/purge_queue.yaml"]
+    ship!["kubectl/optional/purge_queue.yaml", "kubectl/optional/rotate_rabbitmq_password.yaml"]
 }

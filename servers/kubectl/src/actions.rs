@@ -7,14 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::consumers::SourceKind;
-use crate::exec::Limit;
+use crate::exec::{ARGV_RULE, Argv, Limit};
 use crate::names::{
     ContainerName, DataKey, KindName, Literal, Namespace, NodeName, ObjectName, PageCursor, PodName,
     RestartedAt,
 };
 use crate::numbers::{Batch, Replicas, Span, Tail, ValueLength, VersionNumber};
 use crate::queues::QueueAction;
-use crate::queues::argv::{self, Argv};
 use crate::secrets::SecretAction;
 use crate::upkeep::UpkeepAction;
 use crate::upkeep::numbers::{Age, JobCount, Revision};
@@ -297,6 +296,8 @@ impl Action {
             "reclaim_node" => fields(with).map(|it| Self::Upkeep(UpkeepAction::ReclaimNode(it))),
             "rotate_secret" => fields(with).map(|it| Self::Secret(SecretAction::Rotate(it))),
             "restore_secret" => fields(with).map(|it| Self::Secret(SecretAction::Restore(it))),
+            "rotate_taught_secret" => fields(with).map(|it| Self::Secret(SecretAction::RotateTaught(it))),
+            "restore_taught_secret" => fields(with).map(|it| Self::Secret(SecretAction::RestoreTaught(it))),
             "find_consumers" => fields(with).map(Self::FindConsumers),
             "grow_claim" => fields(with).map(|it| Self::Volume(VolumeAction::GrowClaim(it))),
             "purge_queue" => fields(with).map(|it| Self::Queue(QueueAction::Purge(it))),
@@ -445,13 +446,15 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
             value,
             "a list of keys: letters, digits, `-`, `_` and `.`, at most 253 characters each",
         ),
+        "key" => is::<DataKey>(value, "a key: letters, digits, `-`, `_` and `.`, at most 253 characters"),
+        "not_undone" => is::<Literal>(value, "1 to 200 characters without control characters"),
         "length" => is::<ValueLength>(value, "a whole number from 16 to 128"),
         "version" => is::<VersionNumber>(value, "a whole number from 1"),
         "size" => {
             is::<Size>(value, "a whole number of bytes such as `20Gi`, `500G` or `1.5Ti`, one byte at least")
         }
         "at_most_percent" => is::<GrowthPercent>(value, "a whole number from 101 to 1000"),
-        "preview" | "purge" => is::<Argv>(value, argv::RULE),
+        "preview" | "purge" | "teach" | "test" => is::<Argv>(value, ARGV_RULE),
         "limit" => is::<Limit>(value, "a duration from 1s to 10m such as `30s` or `5m`"),
         "size_at_most" => is::<crate::queues::seen::Size>(value, "a whole number from 0 to 999999999999999"),
         "page" => is::<PageCursor>(value, "the `next_page` of the page before"),

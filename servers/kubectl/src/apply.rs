@@ -10,6 +10,7 @@ use crate::exec;
 use crate::queues::{self, QueueAct};
 use crate::reader::Reader;
 use crate::requests::{self, Mode, Unwritable};
+use crate::secrets::acts::Tell;
 use crate::secrets::{self, SecretAct};
 use crate::upkeep::apply::Unsent;
 use crate::upkeep::{self, UpkeepAct};
@@ -33,6 +34,7 @@ impl Writer {
             Act::Patch(patch) => self.patch(permit, patch).await,
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
             Act::Upkeep(act) => self.upkeep(permit, reader, mask, act).await,
+            Act::Secret(SecretAct::Tell(it)) => self.tell(permit, reader, it).await,
             Act::Secret(act) => self.secret(permit, reader, act).await,
             Act::Volume(VolumeAct::Grow(it)) => self.grow(permit, it).await,
             Act::Queue(act) => self.queue(permit, reader, act).await,
@@ -63,6 +65,17 @@ impl Writer {
             (Ok(answer), UpkeepAct::Delete(_)) if answer.status == StatusCode::NOT_FOUND => Acted::Done,
             (Ok(answer), _) => judge(&act.describe(), answer.status, attempt),
         }
+    }
+
+    async fn tell(&self, permit: Permit, reader: &Reader, it: &Tell) -> Acted {
+        let value = match secrets::apply::value(reader, it).await {
+            Ok(value) => value,
+            Err(Unsent::Changed(reason)) => return refused(reason),
+            Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),
+        };
+        let outcome = exec::run(&self.wire, &secrets::apply::command(&permit, it, &value)).await;
+        drop(permit);
+        secrets::apply::judge(it, &outcome)
     }
 
     async fn secret(&self, permit: Permit, reader: &Reader, act: &SecretAct) -> Acted {

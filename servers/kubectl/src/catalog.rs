@@ -12,7 +12,7 @@ use crate::observe::Observation;
 use crate::queues;
 use crate::queues::fields::PurgeQueue;
 use crate::read::{Consumers, Events, History, Logs, NodeStatus, Status};
-use crate::secrets::fields::{RestoreSecret, RotateSecret};
+use crate::secrets::fields::{RestoreSecret, RestoreTaughtSecret, RotateSecret, RotateTaughtSecret};
 use crate::upkeep::fields::{CleanJobs, EvictPod, ReclaimNode, ReleaseNode, RollBack, SuspendCronJob};
 use crate::upkeep::view;
 use crate::volumes::fields::GrowClaim;
@@ -104,6 +104,16 @@ pub fn catalog() -> Catalog {
             mutating::<RestoreSecret>(
                 "restore_secret",
                 "Puts kept values of a Secret back, and restarts who uses it.",
+                SECRET,
+            ),
+            mutating::<RotateTaughtSecret>(
+                "rotate_taught_secret",
+                "Makes a new value, has a backend learn and take it, then puts it in and restarts who uses it.",
+                SECRET,
+            ),
+            mutating::<RestoreTaughtSecret>(
+                "restore_taught_secret",
+                "Has a backend learn a kept value again, then puts it back and restarts who uses it.",
                 SECRET,
             ),
             reading::<FindConsumers, Consumers>(

@@ -85,9 +85,10 @@ impl Rehearsal {
                 Act::Evict(evict) => asked.push(self.one(mask, Question::Evict(evict))),
                 Act::Upkeep(act) if act.waits() => {}
                 Act::Upkeep(act) => asked.push(self.one(mask, Question::Upkeep(act))),
+                // The exec API has no dry-run: the coverage says so.
+                Act::Secret(SecretAct::Tell(_)) => {}
                 Act::Secret(act) => asked.push(self.one(mask, Question::Secret(act))),
                 Act::Volume(VolumeAct::Grow(it)) => asked.push(self.one(mask, Question::Grow(it))),
-                // The exec API has no dry-run: the coverage says so.
                 Act::Queue(_) => {}
                 Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {}
             }

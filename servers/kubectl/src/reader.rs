@@ -11,11 +11,10 @@ use runcord_model::Refusal;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::exec::{self, Command, Input, Limit, Outcome};
+use crate::exec::{self, Command, Input, Limit, Outcome, Place};
 use crate::names::Namespace;
 use crate::permissions::Permission;
-use crate::queues::argv::Preview;
-use crate::queues::seen::Place;
+use crate::queues::commands::Preview;
 use crate::refuse::{precondition, unreachable};
 use crate::requests;
 use crate::wire::{Answer, Wire};

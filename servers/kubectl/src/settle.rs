@@ -19,16 +19,17 @@ pub(crate) fn settle(act: &Act, before: &Seen, now: &Seen) -> Settled {
     }
 }
 
-/// Whether a confirmed act is seen to be in place. All but a purge leave behind what they can be settled by.
+/// Whether a confirmed act is seen to be in place. All but what was told to a container leave behind
+/// what they can be settled by.
 pub(crate) fn in_place(act: &Act, before: &Seen, now: &Seen) -> bool {
     match act {
         Act::Queue(act) => crate::queues::settle::in_place(act, now),
+        Act::Secret(act) => crate::secrets::settle::in_place(act, now),
         Act::Patch(_)
         | Act::Evict(_)
         | Act::AwaitEvicted(_)
         | Act::AwaitRollout(_)
         | Act::Upkeep(_)
-        | Act::Secret(_)
         | Act::Volume(_) => settle(act, before, now) == Settled::Done,
     }
 }

@@ -39,18 +39,21 @@ pub(crate) fn write_logs(dir: &Path) -> Result<()> {
     Ok(fs::write(dir.join("logs.yaml"), logs.to_string())?)
 }
 
-/// The folder with the played Redis lists, one folder for each, named after its key.
+/// The folder with the played Redis lists and RabbitMQ users, one folder for each, named after its key or name.
 pub(crate) fn lists(dir: &Path) -> PathBuf {
     dir.join("lists")
 }
 
 /// Writes the played programs and kwok's configuration that starts them. Whatever container is named, `redis-cli` is
-/// `tests/controlplane/played-redis-cli`; all else is what this machine has.
+/// `tests/controlplane/played-redis-cli` and `rabbitmqctl` `tests/controlplane/played-rabbitmqctl`; all else is what this
+/// machine has.
 pub(crate) fn write_programs(dir: &Path) -> Result<()> {
     let programs = dir.join("programs");
     fs::create_dir_all(&programs)?;
     fs::create_dir_all(lists(dir))?;
-    fs::copy(assets::source("played-redis-cli"), programs.join("redis-cli"))?;
+    for program in ["redis-cli", "rabbitmqctl"] {
+        fs::copy(assets::source(&format!("played-{program}")), programs.join(program))?;
+    }
     let mut path = programs.into_os_string();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());

@@ -341,3 +341,98 @@ async fn a_rotation_whose_worker_is_killed_makes_one_new_value_and_restarts_once
     assert_eq!(writes.iter().filter(done).count(), 4, "two copies, a change, a restart: {writes:#?}");
     Ok(())
 }
+
+/// A RabbitMQ server whose user is named after the bed and has the password of `db`; gives the user's folder.
+async fn rabbit(bed: &Bed) -> Result<std::path::PathBuf> {
+    let namespace = bed.name.as_str();
+    let mut server = objects::stateful_set("rabbit", 1);
+    server["spec"]["template"]["spec"]["containers"][0]["name"] = json!("rabbitmq");
+    bed.cluster.apply(namespace, server).await?;
+    bed.cluster.rolled_out(namespace, "statefulsets", "rabbit", SOON).await?;
+    let folder = ControlPlane::shared()?.lists().join(namespace);
+    std::fs::create_dir(&folder)?;
+    std::fs::write(folder.join("password"), OLD)?;
+    std::fs::write(
+        bed.path("runcord.yaml"),
+        "agent: claude\noptional_runbooks: [rotate_rabbitmq_password]\n",
+    )?;
+    bed.activate(Approver::Ana)?;
+    Ok(folder)
+}
+
+fn of_rabbit(bed: &Bed) -> Value {
+    let name = bed.name.as_str();
+    json!({"namespace": name, "name": "db", "pod": "rabbit-0", "user": name, "reason": "an end-to-end test"})
+}
+
+#[tokio::test]
+async fn a_backend_learns_and_takes_the_value_before_anybody_gets_it_and_again_on_the_way_back() -> Result<()>
+{
+    let bed = Bed::new("taught", 1).await?;
+    db(&bed).await?;
+    deploy(&bed, by_env(objects::deployment("web", 1))).await?;
+    let folder = rabbit(&bed).await?;
+    let mark = ControlPlane::shared()?.mark()?;
+    let taken = || std::fs::read_to_string(folder.join("password"));
+    let session = bed.session(Era::Stateless).await?;
+    let plan = session.call("plan_rotate_rabbitmq_password", of_rabbit(&bed)).await?.done()?;
+    let diff = plan.content["diff"].to_string();
+    assert!(diff.contains("change_password") && diff.contains("authenticate_user"), "{diff}");
+    assert!(plan.str("/summary")?.contains("Going back does not take back"), "{:#}", plan.content["summary"]);
+    assert_eq!(plan.content["blast_radius"]["irreversible"], 1);
+    assert_eq!(taken()?, OLD, "planning tells nobody anything");
+    assert!(!folder.join("calls").exists());
+    bed.approve(plan.str("/plan_id")?, Approver::Ana)?;
+    let end = verified(&session, &plan).await?;
+    let new = value(&bed, "db", "password").await?;
+    assert!(new != OLD && taken()? == new);
+    assert_eq!(std::fs::read_to_string(folder.join("calls"))?, "change_password\nauthenticate_user\n");
+    assert_ne!(restart_of_web(&bed).await?, None);
+
+    let undo = session.call("undo_plan", json!({"run_id": end.str("/run_id")?})).await?.done()?;
+    bed.approve(undo.str("/plan_id")?, Approver::Ana)?;
+    verified(&session, &undo).await?;
+    assert_eq!((value(&bed, "db", "password").await?, taken()?), (OLD.to_owned(), OLD.to_owned()), "undone");
+
+    let hunted: Vec<String> = written(OLD)?.into_iter().chain(written(&new)?).collect();
+    let all = format!("{} {} {} {}", plan.content, end.content, undo.content, session.stderr()?);
+    assert!(!hunted.iter().any(|text| all.contains(text)), "a value is shown: {all}");
+    assert_eq!(files_with(&bed.state(), &hunted)?, Vec::<String>::new());
+    let audited = ControlPlane::shared()?.events_since(mark, bed.name.as_str()).await?;
+    let uris: String = audited.iter().map(|event| event.uri.clone()).collect();
+    assert!(
+        uris.contains("rabbitmqctl") && !hunted.iter().any(|text| uris.contains(text)),
+        "only on standard input"
+    );
+    Ok(())
+}
+
+async fn restart_of_web(bed: &Bed) -> Result<Option<String>> {
+    let web = bed.cluster.api::<Deployment>(bed.name.as_str()).get("web").await?;
+    let annotations = web.spec.and_then(|s| s.template.metadata?.annotations).unwrap_or_default();
+    Ok(annotations.get("kubectl.kubernetes.io/restartedAt").cloned())
+}
+
+#[tokio::test]
+async fn a_value_that_the_backend_does_not_take_is_given_to_nobody() -> Result<()> {
+    let bed = Bed::new("deaf", 1).await?;
+    db(&bed).await?;
+    deploy(&bed, by_env(objects::deployment("web", 1))).await?;
+    let folder = rabbit(&bed).await?;
+    std::fs::write(folder.join("deaf"), "")?;
+    let session = bed.session(Era::Stateless).await?;
+    let plan = session.call("plan_rotate_rabbitmq_password", of_rabbit(&bed)).await?.done()?;
+    bed.approve(plan.str("/plan_id")?, Approver::Ana)?;
+    let run = apply(&session, &plan).await?.done()?;
+    let end = ended(&session, run.str("/run_id")?).await?;
+    assert_eq!(end.str("/state")?, "failed", "{:#}", end.content);
+    assert!(end.str("/summary")?.contains("does not take the value"), "{:#}", end.content["summary"]);
+    assert_eq!(value(&bed, "db", "password").await?, OLD);
+    assert_eq!(restart_of_web(&bed).await?, None, "nobody was restarted");
+
+    let nobody = with(of_rabbit(&bed), json!({"pod": "rabbit-7"}));
+    let answer = session.call("plan_rotate_rabbitmq_password", nobody).await?;
+    assert_eq!(answer.refusal()?, "precondition_failed", "{:#}", answer.content);
+    assert!(answer.str("/message")?.contains("there is no such pod"), "{:#}", answer.content);
+    Ok(())
+}

@@ -3,9 +3,11 @@
 //! Pure: `command` (the bytes of the request), `heard` (what comes back). With effects: this file, over a stream that
 //! [`Wire`] opens. What runs is decided elsewhere: whoever holds a wire vouches for it (see `Reader` and `Writer`).
 
+mod argv;
 mod command;
 mod heard;
 mod limit;
+mod place;
 
 #[cfg(test)]
 pub(crate) mod samples;
@@ -23,8 +25,11 @@ use tokio_tungstenite::tungstenite::{Error as Broken, Message};
 use crate::wire::{Unopened, Wire};
 use heard::Heard;
 
+pub use argv::{Argv, BadArgv, Element, Filled, RULE as ARGV_RULE};
 pub(crate) use command::{Command, Input, TIMEOUT};
 pub use limit::{BadLimit, Limit};
+pub use place::{Nowhere, Place};
+pub(crate) use place::{find, written_out_container};
 
 /// How much longer than the command itself its stream may take. The end of the time inside comes first and is told.
 const GRACE: Duration = Duration::from_secs(10);

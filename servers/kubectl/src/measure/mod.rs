@@ -64,6 +64,7 @@ fn blast_radius(seen: &Seen, acts: &[&Act], losses: &Losses<'_>, downstream: &Do
                 + losses.claims()
                 + upkeep::irreversible(seen, acts)
                 + crate::volumes::measure::irreversible(acts)
+                + crate::secrets::measure::irreversible(acts)
                 + queues::irreversible(acts),
         ),
         ..BlastRadius::nothing()

@@ -84,7 +84,7 @@ pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
         "roll_back" | "evict_pod" | "suspend_cronjob" | "clean_jobs" | "release_node" | "reclaim_node" => {
             upkeep(used, &mut need);
         }
-        "rotate_secret" | "restore_secret" => {
+        "rotate_secret" | "restore_secret" | "rotate_taught_secret" | "restore_taught_secret" => {
             // By name: nothing here lists Secrets.
             need(CORE, "secrets", &["get", "create", "patch"], Namespace);
             consumers(&mut need);
@@ -92,6 +92,10 @@ pub fn permissions(used: &Use) -> Result<Vec<Permission>, Undeclared> {
                 need(APPS, kind.plural(), &["get", "patch"], Namespace);
             }
             around(&mut need, Namespace);
+            if used.action.ends_with("_taught_secret") {
+                need(CORE, "pods", &["get"], Namespace);
+                need(CORE, "pods/exec", &["create", "get"], Namespace);
+            }
         }
         "find_consumers" => {
             consumers(&mut need);
@@ -175,6 +179,10 @@ pub fn bounds(used: &Use) -> Result<Vec<Bound>, Undeclared> {
             vec![Bound::Change { group: "", resource: "nodes", reach: Reach::Cluster, field: TAINTS }]
         }
         "rotate_secret" | "restore_secret" => rotation(),
+        "rotate_taught_secret" | "restore_taught_secret" => {
+            let told = ["teach", "test"].map(|field| command(used, field, Fed::Input, Purpose::Changes));
+            rotation().into_iter().chain(told.map(Bound::Run)).collect()
+        }
         "workload_status" | "pod_logs" | "node_status" | "rollout_history" | "recent_events"
         | "find_consumers" => Vec::new(),
         "grow_claim" => vec![Bound::Change {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::argv::Purge;
+use super::commands::Purge;
 use super::seen::{Question, Size};
 use crate::exec::Limit;
 use crate::names::{Namespace, Uid};

@@ -5,7 +5,7 @@ use runcord_runtime::target::{Acted, Permit};
 use super::acts::PurgeAct;
 use super::probe;
 use super::seen::{Found, Silence};
-use crate::exec::{Command, Ended, Input, Lost, Outcome};
+use crate::exec::{Command, Ended, Input, Lost, Outcome, find};
 use crate::names::Uid;
 use crate::reader::{ReadError, Reader};
 
@@ -17,7 +17,7 @@ use crate::reader::{ReadError, Reader};
 pub(crate) async fn unchanged(reader: &Reader, it: &PurgeAct) -> Result<(), Acted> {
     let found = probe::ask(reader, &it.question).await.map_err(unanswered)?;
     judge_preview(it, &found)?;
-    let now = probe::find(reader, &it.question.at).await.map_err(unanswered)?;
+    let now = find(reader, &it.question.at).await.map_err(unanswered)?;
     match now {
         Ok(uid) => same_pod(it, &uid),
         Err(nowhere) => {
@@ -124,8 +124,9 @@ fn lost(reason: impl Into<String>) -> Acted {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{purge_act, told};
-    use super::super::seen::{Nowhere, Size};
+    use super::super::seen::Size;
     use super::*;
+    use crate::exec::Nowhere;
 
     #[test]
     fn a_queue_that_grew_or_moved_or_is_silent_is_left_alone() {

@@ -86,8 +86,8 @@ fn advice(why: Silence) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{action, purge, seen, told};
-    use super::super::seen::Nowhere;
     use super::*;
+    use crate::exec::Nowhere;
 
     fn drafted(found: Found) -> Result<Draft<KubectlActions>, Refusal> {
         draft(&action(), &seen(found))

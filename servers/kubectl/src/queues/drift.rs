@@ -6,8 +6,8 @@ use runcord_model::Refusal;
 use runcord_model::action::Use;
 use runcord_runtime::drift::{Aspect, Finding};
 
-use super::seen::Place;
 use crate::drift::there;
+use crate::exec::Place;
 use crate::reader::Reader;
 
 /// What the file names literally of a place where commands run; nothing where a caller names the pod.

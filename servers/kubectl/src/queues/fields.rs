@@ -1,9 +1,9 @@
 //! The fields of these actions.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::argv::{Preview, Purge};
+use super::commands::{Preview, Purge};
 use super::number::Size;
 use crate::exec::Limit;
 use crate::names::{ContainerName, Namespace, PodName};
@@ -25,7 +25,7 @@ pub struct PurgeQueue {
     /// The pod.
     pub pod: PodName,
     /// The container in which both commands run. Its image must have `timeout`, of coreutils or BusyBox.
-    #[schemars(schema_with = "written_out")]
+    #[schemars(schema_with = "crate::exec::written_out_container")]
     pub container: ContainerName,
     /// The command that prints how much is in the queue, one whole number and nothing else. It must only look: it runs
     /// when planning, when applying and when verifying, without anybody's approval.
@@ -43,13 +43,6 @@ pub struct PurgeQueue {
 
 fn half_a_minute() -> Limit {
     Limit::HALF_A_MINUTE
-}
-
-/// A container's name that no parameter fills: what runs in it is reviewed with it.
-fn written_out(generator: &mut SchemaGenerator) -> Schema {
-    let mut schema = ContainerName::json_schema(generator);
-    schema.insert("x-filled".to_owned(), "never".into());
-    schema
 }
 
 impl QueueAction {

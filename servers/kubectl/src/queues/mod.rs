@@ -5,12 +5,12 @@
 //! number that the first one prints is the blast radius; it is read when planning, when applying, and once more right
 //! before the second one is sent; and when the end of the second one is not told, the outcome is unknown.
 //!
-//! Pure: [`argv`] (what may be started), [`fields`], [`seen`], `number` (what the preview says), `acts`, `draft`, `settle`,
+//! Pure: [`commands`] (what may be started), [`fields`], [`seen`], `number` (what the preview says), `acts`, `draft`, `settle`,
 //! `measure`, `diff`, [`view`]. With effects: `probe`, `apply`, `drift`. Only `probe` runs previews, and its type of command
 //! is the preview's; only `apply` runs a purge, against a permit.
 
 pub mod acts;
-pub mod argv;
+pub mod commands;
 pub mod fields;
 pub mod seen;
 pub mod view;

@@ -2,28 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::argv::Preview;
+use super::commands::Preview;
 use super::fields::PurgeQueue;
 pub use super::number::Size;
-use crate::exec::Limit;
-use crate::names::{ContainerName, Namespace, PodName, Uid};
-
-/// A container in which commands run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
-    /// The pod's namespace.
-    pub namespace: Namespace,
-    /// The pod.
-    pub pod: PodName,
-    /// The container.
-    pub container: ContainerName,
-}
-
-impl std::fmt::Display for Place {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "container {} of pod {}/{}", self.container, self.namespace, self.pod)
-    }
-}
+use crate::exec::{Limit, Nowhere, Place};
+use crate::names::Uid;
 
 /// What the actions name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,20 +57,6 @@ pub enum Found {
     },
 }
 
-/// Why no command can be run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Nowhere {
-    /// There is no such pod.
-    NoPod,
-    /// The pod has no such container.
-    NoContainer,
-    /// The pod does not run, or is going.
-    NotRunning,
-    /// The container is not ready.
-    NotReady,
-}
-
 /// Why a preview said no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -120,17 +89,6 @@ impl QueueSeen {
     /// What was found for that question.
     pub fn found(&self, question: &Question) -> Option<&Found> {
         self.queues.iter().find(|(asked, _)| asked == question).map(|(_, found)| found)
-    }
-}
-
-impl std::fmt::Display for Nowhere {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Self::NoPod => "there is no such pod",
-            Self::NoContainer => "the pod has no such container",
-            Self::NotRunning => "the pod does not run",
-            Self::NotReady => "the container is not ready",
-        })
     }
 }
 

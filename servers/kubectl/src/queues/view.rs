@@ -43,8 +43,8 @@ pub(crate) fn samples() -> [(&'static str, Value); 1] {
 #[cfg(test)]
 mod tests {
     use super::super::samples::{seen, told};
-    use super::super::seen::Nowhere;
     use super::*;
+    use crate::exec::Nowhere;
 
     #[test]
     fn a_queue_without_a_number_is_not_there() {

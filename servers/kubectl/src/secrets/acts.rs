@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use super::seen::{COPY_OF, VERSION};
 use super::values::Values;
 use crate::convert::PLAN_MARK;
-use crate::names::{DataKey, Namespace, ObjectName, ResourceVersion, Uid};
+use crate::exec::{Argv, Limit, Place};
+use crate::names::{DataKey, Literal, Namespace, ObjectName, ResourceVersion, Uid};
 use crate::numbers::{ValueLength, VersionNumber};
 use crate::seen::OwnerRef;
 
@@ -21,6 +22,8 @@ pub enum SecretAct {
     Keep(Keep),
     /// Makes new values, and keeps them under a number.
     Stage(Stage),
+    /// Gives a value to a backend, to learn it or to say whether it takes it.
+    Tell(Tell),
     /// Puts the values of a number into the Secret.
     Promote(Promote),
 }
@@ -62,6 +65,43 @@ pub struct Stage {
     pub length: ValueLength,
     /// The plan, left in an annotation of the copy.
     pub plan: PlanId,
+}
+
+/// Gives a value to a backend by a command in a container, which reads it on standard input and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tell {
+    /// The Secret.
+    pub live: Live,
+    /// The name of the copy that holds the value.
+    pub copy: ObjectName,
+    /// Which copy of that name.
+    pub origin: Origin,
+    /// The key of the value.
+    pub key: DataKey,
+    /// What for.
+    pub purpose: TellTo,
+    /// Where.
+    pub at: Place,
+    /// The pod's uid.
+    pub uid: Uid,
+    /// The command.
+    pub command: Argv,
+    /// How long it may take in the container.
+    pub limit: Limit,
+    /// What going back does not take back, as the runbook says it.
+    pub not_undone: Literal,
+    /// The plan, whose mark a staged copy carries.
+    pub plan: PlanId,
+}
+
+/// What a backend is given a value for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TellTo {
+    /// To take it from now on.
+    Learn,
+    /// To say whether it does; nothing changes.
+    Test,
 }
 
 /// Puts the values of a number into the Secret.
@@ -162,6 +202,7 @@ impl SecretAct {
         match self {
             Self::Keep(it) => &it.live,
             Self::Stage(it) => &it.live,
+            Self::Tell(it) => &it.live,
             Self::Promote(it) => &it.live,
         }
     }
@@ -174,11 +215,16 @@ impl SecretAct {
             Self::Stage(it) => {
                 format!("make new values for {} of {secret}, as {}", named(&it.keys), it.copy)
             }
+            Self::Tell(it) => match it.purpose {
+                TellTo::Learn => format!("have {} learn the value of {} in {}", it.at, it.key, it.copy),
+                TellTo::Test => format!("test that {} takes the value of {} in {}", it.at, it.key, it.copy),
+            },
             Self::Promote(it) => format!("put the values of {} into {secret}", it.copy),
         }
     }
 
-    /// How long the act may be deferred, in seconds: only an overloaded API server defers it.
+    /// How long the act may be deferred, in seconds: only an overloaded API server defers it, or other commands that
+    /// are under way.
     pub fn patience_seconds(&self) -> u64 {
         60
     }
@@ -194,6 +240,10 @@ impl SecretAct {
             Self::Stage(it) => json!({
                 "stage": secret, "uid": uid, "resource_version": resource_version, "version": it.version,
                 "keys": it.keys, "length": it.length,
+            }),
+            Self::Tell(it) => json!({
+                "tell": secret, "uid": uid, "resource_version": resource_version, "copy": it.copy, "origin": it.origin,
+                "key": it.key, "to": it.purpose, "at": it.at, "pod": it.uid, "command": it.command, "limit": it.limit,
             }),
             Self::Promote(it) => json!({
                 "promote": secret, "uid": uid, "resource_version": resource_version, "from": it.from, "to": it.to,

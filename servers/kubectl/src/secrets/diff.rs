@@ -1,12 +1,16 @@
 //! Before and after: numbers and names of keys, never a value.
 
+use runcord_model::text::visible;
 use runcord_model::{Change, ChangeKind};
 use serde_json::{Value, json};
 
-use super::acts::{Origin, SecretAct, named};
+use super::acts::{Origin, SecretAct, Tell, TellTo, named};
 use super::seen::SecretsSeen;
 use crate::names::{Namespace, ObjectName};
 use crate::numbers::VersionNumber;
+
+/// The longest command shown, in bytes: the longest that there is, with every character of it written out.
+const COMMAND: usize = 16 * 1024;
 
 /// What one act would change.
 pub(crate) fn planned(act: &SecretAct) -> Change {
@@ -23,6 +27,7 @@ pub(crate) fn planned(act: &SecretAct) -> Change {
             );
             created(&id.namespace, &it.copy, it.version, text)
         }
+        SecretAct::Tell(it) => told(it),
         SecretAct::Promote(it) => {
             let what = match it.origin {
                 Origin::Staged => format!("new values for {}", named(&it.keys)),
@@ -30,6 +35,22 @@ pub(crate) fn planned(act: &SecretAct) -> Change {
             };
             updated(id.to_string(), it.from, it.to, format!("{what}, as in {}", it.copy))
         }
+    }
+}
+
+/// The whole command is shown, each element in quotes of its own: it is what is approved.
+fn told(it: &Tell) -> Change {
+    let command = visible(&json!(it.command.texts()).to_string(), COMMAND);
+    let what = match it.purpose {
+        TellTo::Learn => "learns",
+        TellTo::Test => "is asked whether it takes",
+    };
+    Change {
+        object: it.at.to_string(),
+        change: ChangeKind::Run,
+        before: Value::Null,
+        after: json!({"key": it.key, "copy": it.copy}),
+        text: format!("{what} the value of {} in {}, on the standard input of {command}", it.key, it.copy),
     }
 }
 

@@ -5,19 +5,20 @@ use std::collections::BTreeSet;
 use runcord_model::Refusal;
 use runcord_runtime::target::{Draft, Fixed};
 
-use super::acts::{Keep, Live, Origin, Promote, SecretAct, Stage, named};
-use super::fields::{RestoreSecret, RotateSecret, SecretAction};
-use super::seen::{Content, Copy, Secret, SecretKeeper};
+use super::acts::{Keep, Live, Origin, Promote, SecretAct, Stage, Tell, TellTo, named};
+use super::fields::SecretAction;
+use super::seen::{Backend, Content, Copy, Secret, SecretKeeper};
 use crate::KubectlActions;
 use crate::act::Act;
 use crate::actions::WorkloadRef;
 use crate::consumers::Consumer;
 use crate::draft::node::nothing;
 use crate::draft::rollout::Found;
+use crate::exec::Argv;
 use crate::names::{DataKey, Namespace, ObjectName};
-use crate::numbers::{Batch, Span, VersionNumber};
+use crate::numbers::{Batch, Span, ValueLength, VersionNumber};
 use crate::probe::kind_of;
-use crate::refuse::precondition;
+use crate::refuse::{internal, precondition};
 use crate::seen::Seen;
 
 /// Drafts one action.
@@ -30,19 +31,34 @@ pub(crate) fn draft(
     fixed: &Fixed,
 ) -> Result<Draft<KubectlActions>, Refusal> {
     match action {
-        SecretAction::Rotate(it) => rotate(it, seen, fixed),
-        SecretAction::Restore(it) => restore(it, seen, fixed),
+        SecretAction::Rotate(it) => {
+            let keys = it.keys.iter().cloned().collect();
+            rotate(action, keys, it.length, Restarts { batch: it.batch, timeout: it.timeout }, seen, fixed)
+        }
+        SecretAction::RotateTaught(it) => {
+            let keys = BTreeSet::from([it.key.clone()]);
+            rotate(action, keys, it.length, Restarts { batch: it.batch, timeout: it.timeout }, seen, fixed)
+        }
+        SecretAction::Restore(it) => {
+            restore(action, it.version, Restarts { batch: it.batch, timeout: it.timeout }, seen, fixed)
+        }
+        SecretAction::RestoreTaught(it) => {
+            restore(action, it.version, Restarts { batch: it.batch, timeout: it.timeout }, seen, fixed)
+        }
     }
 }
 
-fn rotate(it: &RotateSecret, seen: &Seen, fixed: &Fixed) -> Result<Draft<KubectlActions>, Refusal> {
-    let secret = changeable(&it.namespace, &it.name, seen)?;
-    let keys: BTreeSet<DataKey> = it.keys.iter().cloned().collect();
+fn rotate(
+    action: &SecretAction,
+    keys: BTreeSet<DataKey>,
+    length: ValueLength,
+    restarts: Restarts,
+    seen: &Seen,
+    fixed: &Fixed,
+) -> Result<Draft<KubectlActions>, Refusal> {
+    let secret = changeable(action.namespace(), action.name(), seen)?;
     if let Some(missing) = keys.iter().find(|key| !secret.keys.contains(key)) {
-        return Err(precondition(
-            format!("{} has no key {missing}; it has {}", secret.id, named(&secret.keys)),
-            "Name keys that it has, and plan again.",
-        ));
+        return Err(no_key(secret, missing));
     }
     let next = if secret.is_kept() { secret.free } else { secret.free.next() };
     let mut acts = Vec::new();
@@ -53,24 +69,28 @@ fn rotate(it: &RotateSecret, seen: &Seen, fixed: &Fixed) -> Result<Draft<Kubectl
         version: next,
         copy: copy.clone(),
         keys: keys.clone(),
-        length: it.length,
+        length,
         plan: fixed.plan.clone(),
     })));
     let what = format!("a new value for {}", named(&keys));
+    acts.extend(tell(action, secret, &copy, &Origin::Staged, seen, fixed)?);
     let promote = promote(secret, next, copy, Origin::Staged, keys, fixed);
     acts.push(Act::Secret(SecretAct::Promote(promote)));
-    put_in(secret, acts, &what, next, Restarts { batch: it.batch, timeout: it.timeout }, seen, fixed)
+    put_in(secret, acts, &what, next, restarts, seen, fixed)
 }
 
-fn restore(it: &RestoreSecret, seen: &Seen, fixed: &Fixed) -> Result<Draft<KubectlActions>, Refusal> {
-    let secret = changeable(&it.namespace, &it.name, seen)?;
-    let copy_name = copy_name(secret, it.version)?;
-    let Some(copy) = secret.copies.iter().find(|copy| copy.version == it.version && copy.ours) else {
+fn restore(
+    action: &SecretAction,
+    version: VersionNumber,
+    restarts: Restarts,
+    seen: &Seen,
+    fixed: &Fixed,
+) -> Result<Draft<KubectlActions>, Refusal> {
+    let secret = changeable(action.namespace(), action.name(), seen)?;
+    let copy_name = copy_name(secret, version)?;
+    let Some(copy) = secret.copies.iter().find(|copy| copy.version == version && copy.ours) else {
         return Err(precondition(
-            format!(
-                "{} has no kept values of version {}: there is no {copy_name} of it",
-                secret.id, it.version
-            ),
+            format!("{} has no kept values of version {}: there is no {copy_name} of it", secret.id, version),
             "What nobody has kept cannot be put back; rotate it instead.",
         ));
     };
@@ -87,12 +107,60 @@ fn restore(it: &RestoreSecret, seen: &Seen, fixed: &Fixed) -> Result<Draft<Kubec
         ));
     }
     let origin = Origin::Kept { uid: copy.uid.clone() };
-    let promote = promote(secret, it.version, copy_name, origin, copy.keys.clone(), fixed);
     let mut acts = Vec::new();
     acts.extend(keep(secret, fixed)?);
+    acts.extend(tell(action, secret, &copy_name, &origin, seen, fixed)?);
+    let promote = promote(secret, version, copy_name, origin, copy.keys.clone(), fixed);
     acts.push(Act::Secret(SecretAct::Promote(promote)));
-    let restarts = Restarts { batch: it.batch, timeout: it.timeout };
-    put_in(secret, acts, "the values of before", it.version, restarts, seen, fixed)
+    put_in(secret, acts, "the values of before", version, restarts, seen, fixed)
+}
+
+/// Where a backend checks the value: it learns it, and is asked whether it takes it, before anybody depends on that.
+fn tell(
+    action: &SecretAction,
+    secret: &Secret,
+    copy: &ObjectName,
+    origin: &Origin,
+    seen: &Seen,
+    fixed: &Fixed,
+) -> Result<Vec<Act>, Refusal> {
+    let Some(backend) = action.backend() else { return Ok(Vec::new()) };
+    if !secret.keys.contains(backend.key) {
+        return Err(no_key(secret, backend.key));
+    }
+    let uid = match seen.secrets.backend(&backend.at) {
+        Some(Backend::There { uid }) => uid,
+        Some(Backend::Nowhere(why)) => {
+            return Err(precondition(
+                format!("no command can be run in {}: {why}", backend.at),
+                "Look up the backend's pod, have it ready, and plan again.",
+            ));
+        }
+        None => return Err(internal("a backend was not looked at")),
+    };
+    let act = |purpose, command: &Argv| {
+        Act::Secret(SecretAct::Tell(Tell {
+            live: live(secret),
+            copy: copy.clone(),
+            origin: origin.clone(),
+            key: backend.key.clone(),
+            purpose,
+            at: backend.at.clone(),
+            uid: uid.clone(),
+            command: command.clone(),
+            limit: backend.limit,
+            not_undone: backend.not_undone.clone(),
+            plan: fixed.plan.clone(),
+        }))
+    };
+    Ok(vec![act(TellTo::Learn, backend.teach), act(TellTo::Test, backend.test)])
+}
+
+fn no_key(secret: &Secret, key: &DataKey) -> Refusal {
+    precondition(
+        format!("{} has no key {key}; it has {}", secret.id, named(&secret.keys)),
+        "Name keys that it has, and plan again.",
+    )
 }
 
 /// How consumers are restarted.

@@ -1,9 +1,10 @@
 //! The fields of these actions.
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
-use crate::names::{DataKey, Namespace, ObjectName};
+use crate::exec::{Argv, Limit, Place};
+use crate::names::{ContainerName, DataKey, Literal, Namespace, ObjectName, PodName};
 use crate::numbers::{Batch, Span, ValueLength, VersionNumber};
 
 /// A typed step of these actions.
@@ -14,6 +15,10 @@ pub enum SecretAction {
     Rotate(RotateSecret),
     /// Puts the values of an earlier number back.
     Restore(RestoreSecret),
+    /// Makes one new value, has a backend learn it, and only then puts it in.
+    RotateTaught(RotateTaughtSecret),
+    /// Has a backend learn an earlier value again, and then puts it back.
+    RestoreTaught(RestoreTaughtSecret),
 }
 
 /// `rotate_secret`.
@@ -56,6 +61,105 @@ pub struct RestoreSecret {
     pub timeout: Span,
 }
 
+/// `rotate_taught_secret`: for a value that a backend checks, which must learn the new one first.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RotateTaughtSecret {
+    /// The Secret's namespace, and the backend's.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+    /// The key that gets a new value; it must have it already.
+    pub key: DataKey,
+    /// How many letters and digits the new value has; 32 unless given.
+    #[serde(default)]
+    pub length: ValueLength,
+    /// The backend's pod.
+    pub pod: PodName,
+    /// The container in which both commands run. Its image must have `timeout`, of coreutils or BusyBox.
+    #[schemars(schema_with = "crate::exec::written_out_container")]
+    pub container: ContainerName,
+    /// The command by which the backend learns the value that it reads on standard input.
+    pub teach: Argv,
+    /// The command that fails unless the backend takes the value that it reads on standard input. It must only look.
+    pub test: Argv,
+    /// How long each command may take inside the container before it is killed there; 30s unless given.
+    #[serde(default = "half_a_minute")]
+    pub limit: Limit,
+    /// What going back does not take back, for the person who approves.
+    #[schemars(schema_with = "written_out_literal")]
+    pub not_undone: Literal,
+    /// How many workloads are restarted together; 1 unless given.
+    #[serde(default = "one")]
+    pub batch: Batch,
+    /// How long the rollout of one workload may take; 10m unless given.
+    #[serde(default = "ten_minutes")]
+    pub timeout: Span,
+}
+
+/// `restore_taught_secret`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreTaughtSecret {
+    /// The Secret's namespace, and the backend's.
+    pub namespace: Namespace,
+    /// Its name.
+    pub name: ObjectName,
+    /// The number of the values that are put back.
+    pub version: VersionNumber,
+    /// The key whose value the backend learns again.
+    pub key: DataKey,
+    /// The backend's pod.
+    pub pod: PodName,
+    /// The container in which both commands run.
+    #[schemars(schema_with = "crate::exec::written_out_container")]
+    pub container: ContainerName,
+    /// The command by which the backend learns the value that it reads on standard input.
+    pub teach: Argv,
+    /// The command that fails unless the backend takes the value that it reads on standard input. It must only look.
+    pub test: Argv,
+    /// How long each command may take inside the container before it is killed there; 30s unless given.
+    #[serde(default = "half_a_minute")]
+    pub limit: Limit,
+    /// What going back does not take back, for the person who approves.
+    #[schemars(schema_with = "written_out_literal")]
+    pub not_undone: Literal,
+    /// How many workloads are restarted together; 1 unless given.
+    #[serde(default = "one")]
+    pub batch: Batch,
+    /// How long the rollout of one workload may take; 10m unless given.
+    #[serde(default = "ten_minutes")]
+    pub timeout: Span,
+}
+
+/// A backend that learns a value before anybody depends on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Backend<'a> {
+    /// The key whose value it learns.
+    pub(crate) key: &'a DataKey,
+    /// Where its commands run.
+    pub(crate) at: Place,
+    /// The command by which it learns.
+    pub(crate) teach: &'a Argv,
+    /// The command that fails unless it has learnt.
+    pub(crate) test: &'a Argv,
+    /// How long each may take.
+    pub(crate) limit: Limit,
+    /// What going back does not take back.
+    pub(crate) not_undone: &'a Literal,
+}
+
+fn half_a_minute() -> Limit {
+    Limit::HALF_A_MINUTE
+}
+
+/// A text that no parameter fills: it is shown to whoever approves, as its reviewers read it.
+fn written_out_literal(generator: &mut SchemaGenerator) -> Schema {
+    let mut schema = Literal::json_schema(generator);
+    schema.insert("x-filled".to_owned(), "never".into());
+    schema
+}
+
 fn one() -> Batch {
     Batch::ONE
 }
@@ -70,6 +174,8 @@ impl SecretAction {
         match self {
             Self::Rotate(it) => &it.namespace,
             Self::Restore(it) => &it.namespace,
+            Self::RotateTaught(it) => &it.namespace,
+            Self::RestoreTaught(it) => &it.namespace,
         }
     }
 
@@ -78,6 +184,45 @@ impl SecretAction {
         match self {
             Self::Rotate(it) => &it.name,
             Self::Restore(it) => &it.name,
+            Self::RotateTaught(it) => &it.name,
+            Self::RestoreTaught(it) => &it.name,
+        }
+    }
+
+    /// The number of the values that it puts back.
+    pub fn restored(&self) -> Option<VersionNumber> {
+        match self {
+            Self::Rotate(_) | Self::RotateTaught(_) => None,
+            Self::Restore(it) => Some(it.version),
+            Self::RestoreTaught(it) => Some(it.version),
+        }
+    }
+
+    /// The backend that learns the value first.
+    pub(crate) fn backend(&self) -> Option<Backend<'_>> {
+        let place = |namespace: &Namespace, pod: &PodName, container: &ContainerName| Place {
+            namespace: namespace.clone(),
+            pod: pod.clone(),
+            container: container.clone(),
+        };
+        match self {
+            Self::Rotate(_) | Self::Restore(_) => None,
+            Self::RotateTaught(it) => Some(Backend {
+                key: &it.key,
+                at: place(&it.namespace, &it.pod, &it.container),
+                teach: &it.teach,
+                test: &it.test,
+                limit: it.limit,
+                not_undone: &it.not_undone,
+            }),
+            Self::RestoreTaught(it) => Some(Backend {
+                key: &it.key,
+                at: place(&it.namespace, &it.pod, &it.container),
+                teach: &it.teach,
+                test: &it.test,
+                limit: it.limit,
+                not_undone: &it.not_undone,
+            }),
         }
     }
 }

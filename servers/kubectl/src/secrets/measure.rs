@@ -2,7 +2,7 @@
 
 use runcord_model::Coverage;
 
-use super::acts::{Promote, SecretAct};
+use super::acts::{Promote, SecretAct, Tell, TellTo};
 use super::seen::Secret;
 use crate::act::Act;
 use crate::consumers::Way;
@@ -16,9 +16,28 @@ fn promotions<'a>(acts: &'a [&'a Act]) -> impl Iterator<Item = &'a Promote> {
     })
 }
 
+/// The backends that learn a value.
+fn lessons<'a>(acts: &'a [&'a Act]) -> impl Iterator<Item = &'a Tell> {
+    acts.iter().filter_map(|act| {
+        let Act::Secret(SecretAct::Tell(it)) = act else { return None };
+        (it.purpose == TellTo::Learn).then_some(it)
+    })
+}
+
+/// What cannot be brought back: what a backend has been taught, it may have acted on.
+pub(crate) fn irreversible(acts: &[&Act]) -> i64 {
+    lessons(acts).map(|_| 1).sum()
+}
+
 /// Sentences for the person at 3 am.
 pub(crate) fn remarks(seen: &Seen, acts: &[&Act]) -> Vec<String> {
     let mut said = Vec::new();
+    for it in lessons(acts) {
+        said.push(format!(
+            "{} learns the value first, and takes it in a test, before anybody gets it. Going back does not take back: {}.",
+            it.at, it.not_undone
+        ));
+    }
     for it in promotions(acts) {
         let id = &it.live.id;
         said.push(format!(
@@ -51,6 +70,12 @@ fn bystanders(secret: &Secret) -> Vec<String> {
 
 /// What was truly checked, and what was not.
 pub(crate) fn coverage(acts: &[&Act], coverage: &mut Coverage) {
+    for it in lessons(acts) {
+        coverage.undetermined.push(format!(
+            "what the commands in {} do: the exec API has no dry-run, and the runbook declares them",
+            it.at
+        ));
+    }
     for it in promotions(acts) {
         let id = &it.live.id;
         coverage.checked.push(format!(

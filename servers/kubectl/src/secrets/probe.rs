@@ -5,10 +5,13 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::fields::SecretAction;
-use super::seen::{COPY_OF, Content, Copy, Secret, SecretKeeper, SecretsFocus, SecretsSeen, VERSION};
+use super::seen::{
+    Backend, COPY_OF, Content, Copy, Secret, SecretKeeper, SecretsFocus, SecretsSeen, VERSION,
+};
 use super::values::Values;
 use crate::consumers::{Source, SourceKind, find};
 use crate::convert::{Malformed, PLAN_MARK};
+use crate::exec;
 use crate::names::{Namespace, ObjectName};
 use crate::numbers::VersionNumber;
 use crate::probe::ProbeError;
@@ -32,9 +35,10 @@ const TOOLS: [(&str, &str); 6] = [
 /// Adds what an action names.
 pub(crate) fn focus(action: &SecretAction, focus: &mut SecretsFocus) {
     let named = (action.namespace().clone(), action.name().clone());
-    if let SecretAction::Restore(it) = action {
-        focus.versions.insert((it.namespace.clone(), it.name.clone(), it.version));
+    if let Some(version) = action.restored() {
+        focus.versions.insert((named.0.clone(), named.1.clone(), version));
     }
+    focus.backends.extend(action.backend().map(|backend| backend.at));
     if !focus.secrets.contains(&named) {
         focus.secrets.push(named);
     }
@@ -47,6 +51,13 @@ pub(crate) async fn look(reader: &Reader, focus: &SecretsFocus) -> Result<Secret
         let of_it = focus.versions.iter().filter(|(ns, named, _)| ns == namespace && named == name);
         let wanted: BTreeSet<VersionNumber> = of_it.map(|(_, _, version)| *version).collect();
         seen.secrets.extend(secret(reader, namespace, name, &wanted).await?);
+    }
+    for at in &focus.backends {
+        let backend = match exec::find(reader, at).await? {
+            Ok(uid) => Backend::There { uid },
+            Err(nowhere) => Backend::Nowhere(nowhere),
+        };
+        seen.backends.push((at.clone(), backend));
     }
     Ok(seen)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::consumers::Consumer;
+use crate::exec::{Nowhere, Place};
 use crate::names::{DataKey, KindName, Namespace, ObjectName, ResourceVersion, Uid};
 use crate::numbers::VersionNumber;
 use crate::seen::OwnerRef;
@@ -22,6 +23,8 @@ pub struct SecretsFocus {
     pub secrets: Vec<(Namespace, ObjectName)>,
     /// Numbers of kept values that are to be put back.
     pub versions: BTreeSet<(Namespace, ObjectName, VersionNumber)>,
+    /// The containers in which backends learn values.
+    pub backends: Vec<Place>,
 }
 
 /// What a probe saw.
@@ -30,6 +33,21 @@ pub struct SecretsFocus {
 pub struct SecretsSeen {
     /// The Secrets named, as far as they are there.
     pub secrets: Vec<Secret>,
+    /// The containers in which backends learn values.
+    pub backends: Vec<(Place, Backend)>,
+}
+
+/// Where a backend learns values.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backend {
+    /// A command can be run in that pod.
+    There {
+        /// The pod's uid.
+        uid: Uid,
+    },
+    /// None can.
+    Nowhere(Nowhere),
 }
 
 /// One Secret, the copies kept of it, and everybody who uses it.
@@ -139,6 +157,11 @@ impl SecretsSeen {
     /// The Secret of that name.
     pub fn secret(&self, namespace: &Namespace, name: &ObjectName) -> Option<&Secret> {
         self.secrets.iter().find(|s| s.id.namespace == *namespace && s.id.name == *name)
+    }
+
+    /// What was found of a backend.
+    pub fn backend(&self, at: &Place) -> Option<&Backend> {
+        self.backends.iter().find(|(place, _)| place == at).map(|(_, backend)| backend)
     }
 
     /// Whether a workload uses one of them.

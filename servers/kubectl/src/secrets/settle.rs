@@ -3,7 +3,7 @@
 use runcord_model::PlanId;
 use runcord_runtime::target::Settled;
 
-use super::acts::{Live, Promote, SecretAct};
+use super::acts::{Live, Promote, SecretAct, TellTo};
 use super::seen::Secret;
 use crate::numbers::VersionNumber;
 use crate::seen::Seen;
@@ -20,7 +20,20 @@ pub(crate) fn settle(act: &SecretAct, now: &Seen) -> Settled {
     match act {
         SecretAct::Keep(it) => made(secret, it.version, &it.plan),
         SecretAct::Stage(it) => made(secret, it.version, &it.plan),
+        SecretAct::Tell(it) => match it.purpose {
+            // What a backend has learnt cannot be looked up: a person has to. Asking it changes nothing.
+            TellTo::Learn => Settled::CannotTell,
+            TellTo::Test => Settled::NotDone,
+        },
         SecretAct::Promote(it) => promoted(secret, it, live),
+    }
+}
+
+/// Whether an act that was confirmed is to be seen. Of what a backend was told, its own answer is all that there is.
+pub(crate) fn in_place(act: &SecretAct, now: &Seen) -> bool {
+    match act {
+        SecretAct::Tell(_) => true,
+        SecretAct::Keep(_) | SecretAct::Stage(_) | SecretAct::Promote(_) => settle(act, now) == Settled::Done,
     }
 }
 

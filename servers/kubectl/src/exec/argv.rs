@@ -6,7 +6,6 @@
 
 use std::ops::RangeInclusive;
 
-use runcord_runtime::target::Permit;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -35,16 +34,6 @@ pub struct Filled {
 #[serde(try_from = "Vec<Element>", into = "Vec<Element>")]
 pub struct Argv(Vec<Element>);
 
-/// A command that a reviewed file declares to only look. The only kind that anything runs without a permit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Preview(Argv);
-
-/// A command that empties a queue. Its words are handed out against a permit only.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Purge(Argv);
-
 /// Why something is no argv.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum BadArgv {
@@ -68,7 +57,7 @@ pub enum BadArgv {
 }
 
 /// The rule in words, for the message about a field.
-pub(crate) const RULE: &str = "a program and its arguments: 1 to 32 elements of 1 to 256 characters, 1024 bytes in all, without \
+pub const RULE: &str = "a program and its arguments: 1 to 32 elements of 1 to 256 characters, 1024 bytes in all, without \
     control characters; first the program, an absolute path or a plain name, never a shell or what starts one; \
     `{value: …}` for what a parameter fills, which never begins with `-`";
 
@@ -152,25 +141,6 @@ impl Argv {
     }
 }
 
-impl Preview {
-    /// The texts of its elements, in order.
-    pub fn words(&self) -> Vec<&str> {
-        self.0.texts()
-    }
-}
-
-impl Purge {
-    /// What it would run, for people to read and for comparison.
-    pub fn shown(&self) -> &Argv {
-        &self.0
-    }
-
-    /// The texts of its elements, in order, to be run.
-    pub fn words(&self, _permit: &Permit) -> Vec<&str> {
-        self.0.texts()
-    }
-}
-
 impl JsonSchema for Argv {
     fn inline_schema() -> bool {
         true
@@ -191,24 +161,6 @@ impl JsonSchema for Argv {
         })
     }
 }
-
-macro_rules! as_argv {
-    ($($name:ident),*) => {$(
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-                Argv::json_schema(generator)
-            }
-        }
-    )*};
-}
-
-as_argv!(Preview, Purge);
 
 #[cfg(test)]
 mod tests {

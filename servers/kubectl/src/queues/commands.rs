@@ -1,0 +1,55 @@
+//! The two commands of a queue, each a type of its own: the one that looks may be run by whoever reads, the one that
+//! empties only against a permit.
+
+use runcord_runtime::target::Permit;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use crate::exec::Argv;
+
+/// A command that a reviewed file declares to only look. The only kind that anything runs without a permit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Preview(Argv);
+
+/// A command that empties a queue. Its words are handed out against a permit only.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Purge(Argv);
+
+impl Preview {
+    /// The texts of its elements, in order.
+    pub fn words(&self) -> Vec<&str> {
+        self.0.texts()
+    }
+}
+
+impl Purge {
+    /// What it would run, for people to read and for comparison.
+    pub fn shown(&self) -> &Argv {
+        &self.0
+    }
+
+    /// The texts of its elements, in order, to be run.
+    pub fn words(&self, _permit: &Permit) -> Vec<&str> {
+        self.0.texts()
+    }
+}
+
+macro_rules! as_argv {
+    ($($name:ident),*) => {$(
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                Argv::json_schema(generator)
+            }
+        }
+    )*};
+}
+
+as_argv!(Preview, Purge);
