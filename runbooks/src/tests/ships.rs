@@ -1,7 +1,7 @@
 //! The files that ship, and the schema for editors.
 
 use super::*;
-use crate::{Verdict, shipped};
+use crate::{Scene, Verdict, shipped};
 
 fn ship(name: &str) -> Runbook {
     let file = format!("kubectl/{name}.yaml");
@@ -62,7 +62,8 @@ fn drain_node_needs_two_other_nodes() {
     let runbook = ship("drain_node");
     let filled = runbook.fill(&args(json!({"node": "n1", "reason": "reboot"}))).unwrap();
     let holds = |seen: &Value| -> Vec<bool> {
-        runbook.preconditions().iter().map(|check| check.evaluate(seen, &filled).held()).collect()
+        let scene = Scene::new(seen);
+        runbook.preconditions().iter().map(|check| check.evaluate(&scene, &filled).held()).collect()
     };
     assert_eq!(holds(&sample()), [true, true, true, true]);
     let mut seen = sample();
@@ -120,7 +121,9 @@ fn what_cannot_be_evaluated_does_not_hold_and_shows_no_value() {
     let runbook = load(GOOD).unwrap();
     let filled = runbook.fill(&args(json!({"node": "n1", "reason": "x"}))).unwrap();
     let seen = json!({"workloads": [{"ready": "EVIL", "minimum": 1}]});
-    let Verdict::NotHeld { message } = runbook.guard()[0].evaluate(&seen, &filled) else { panic!("held") };
+    let Verdict::NotHeld { message } = runbook.guard()[0].evaluate(&Scene::new(&seen), &filled) else {
+        panic!("held")
+    };
     assert_eq!(
         message,
         "a workload fell below its minimum (the check could not be evaluated: a type does not fit)"

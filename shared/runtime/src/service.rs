@@ -107,8 +107,8 @@ impl<T: Target> Service<T> {
     }
 
     /// The tools: static for the loaded runbook set.
-    pub fn tools(&self) -> Vec<ToolSpec> {
-        self.library.current().tools.iter().map(|tool| tool.spec.clone()).collect()
+    pub fn tools(&self) -> Vec<Arc<ToolSpec>> {
+        self.library.current().tools.iter().map(|tool| Arc::clone(&tool.spec)).collect()
     }
 
     /// The runbooks, as resources and prompts.
