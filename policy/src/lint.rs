@@ -30,7 +30,7 @@ pub(crate) fn annotations(
             nearest(key, ANNOTATIONS).or_else(|| Some("there are @id, @reason and @advice".to_owned()));
         problems.push(problem);
     }
-    let id = policy.annotation("id").unwrap_or("");
+    let id = annotation(policy, "id").unwrap_or("");
     let valid = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if id.is_empty() {
         problems.push(Problem::at(file, start, "a rule without @id").with_hint("@id(\"nodes.two-people\")"));
@@ -38,12 +38,17 @@ pub(crate) fn annotations(
         problems.push(Problem::at(file, start, "an @id is made of letters, digits, `.`, `-` and `_`"));
     }
     if policy.effect() == Effect::Forbid
-        && policy.annotation("reason").is_none_or(|reason| reason.trim().is_empty())
+        && annotation(policy, "reason").is_none_or(|reason| reason.trim().is_empty())
     {
         let hint = "say in one line what would be wrong with it: whoever is refused reads this";
         problems.push(Problem::at(file, start, "a forbid without @reason").with_hint(hint));
     }
     if problems.is_empty() { Ok(id.to_owned()) } else { Err(problems) }
+}
+
+/// An annotation's text. Cedar's own look-up parses the key each time, which costs as much as parsing a small rule.
+pub(crate) fn annotation<'p>(policy: &'p Policy, key: &str) -> Option<&'p str> {
+    policy.annotations().find_map(|(known, text)| (known == key).then_some(text))
 }
 
 /// Every group, person, agent and target that a rule names must exist: a forbid with a typo in a name never fires.

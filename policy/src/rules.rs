@@ -83,12 +83,13 @@ impl Rules {
 
 fn load_schema(file: &Text<'_>) -> Result<(Schema, BTreeSet<String>), Vec<Problem>> {
     let wrong = |e: &dyn miette::Diagnostic| vec![Problem::from_cedar(file, 0, e)];
-    let (schema, warnings) = Schema::from_cedarschema_str(file.text).map_err(|e| wrong(&e))?;
+    // Parsed once, for both: parsing is most of what a schema costs.
+    let (fragment, warnings) = SchemaFragment::from_cedarschema_str(file.text).map_err(|e| wrong(&e))?;
     let warned: Vec<_> = warnings.map(|warning| Problem::from_cedar(file, 0, &warning)).collect();
     if !warned.is_empty() {
         return Err(warned);
     }
-    let (fragment, _) = SchemaFragment::from_cedarschema_str(file.text).map_err(|e| wrong(&e))?;
+    let schema = Schema::from_schema_fragments([fragment.clone()]).map_err(|e| wrong(&e))?;
     let json = fragment.to_json_value().map_err(|e| wrong(&e))?;
     if let Some(action) = ["admit", "read", "apply"].into_iter().find(|action| lacks_actions(&json, action)) {
         let problem =
@@ -179,7 +180,7 @@ impl<'a> Loading<'a> {
         if let Err(e) = self.set.add(renamed.clone()) {
             return self.problems.push(Problem::from_cedar(&file, start, &e));
         }
-        let annotation = |key: &str| renamed.annotation(key).map(str::to_owned);
+        let annotation = |key: &str| lint::annotation(&renamed, key).map(str::to_owned);
         let kind = match renamed.effect() {
             cedar_policy::Effect::Permit => RuleKind::Permit,
             cedar_policy::Effect::Forbid => RuleKind::Forbid,

@@ -8,7 +8,7 @@ use cedar_policy::{
 };
 use jiff::Timestamp;
 use runcord_model::{BlastRadius, EffectKind, Principal, RunbookName, Scopes, Target};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::panel::Counts;
 use crate::people::People;
@@ -68,8 +68,10 @@ pub(crate) enum Unposable {
     Entity(#[source] Box<cedar_policy::EntityAttrEvaluationError>),
     #[error("an entity type cannot be named")]
     Name(#[source] Box<cedar_policy::ParseErrors>),
-    #[error("the context does not fit the schema")]
-    Context(#[source] Box<cedar_policy::ContextJsonError>),
+    #[error("the context cannot be made")]
+    Context(#[source] Box<cedar_policy::ContextCreationError>),
+    #[error("a part of the context cannot be made")]
+    Record(#[source] Box<cedar_policy::ExpressionConstructionError>),
     #[error("the request does not fit the schema")]
     Request(#[source] Box<cedar_policy::RequestValidationError>),
 }
@@ -150,7 +152,7 @@ impl World {
             &ask.principal,
             action,
             uid("Target", &ask.target.identity)?,
-            asked_context(ask),
+            asked_context(ask)?,
             entities,
         )
     }
@@ -164,18 +166,18 @@ impl World {
         evidence: &Evidence,
         given: &Counts,
     ) -> Result<Posed, Unposable> {
-        let mut context = asked_context(ask);
-        let groups = rules.groups.iter().map(|group| (group.clone(), json!(given.of(group))));
-        let mut approvals: Map<String, Value> = groups.collect();
-        approvals.insert("people".to_owned(), json!(given.people));
-        if let Value::Object(fields) = &mut context {
-            fields.insert("blast".to_owned(), blast(&evidence.blast));
-            fields.insert("approvals".to_owned(), Value::Object(approvals));
-            fields.insert("limits".to_owned(), json!({"irreversible": evidence.irreversible_cap}));
-            // Cedar's datetime goes down to milliseconds and no further.
-            fields
-                .insert("now".to_owned(), json!(evidence.now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()));
-        }
+        let groups = rules.groups.iter().map(|group| (group.as_str(), long(given.of(group))));
+        let approvals = groups.chain([("people", long(given.people))]);
+        let limits = [("irreversible", long(evidence.irreversible_cap))];
+        // Cedar's datetime goes down to milliseconds and no further.
+        let now = evidence.now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
+        let mut context = asked_context(ask)?;
+        context.extend([
+            ("blast", blast(&evidence.blast)?),
+            ("approvals", record(approvals)?),
+            ("limits", record(limits)?),
+            ("now", RestrictedExpression::new_datetime(now)),
+        ]);
         let entities = self.around(rules, people, &ask.principal, target_entity(&ask.target)?)?;
         pose(rules, &ask.principal, "apply", uid("Target", &ask.target.identity)?, context, entities)
     }
@@ -205,7 +207,7 @@ impl World {
         let mut more = vec![entity(resource.clone(), attrs, HashSet::new())?];
         more.extend(unlisted(people, &owner.sponsor)?);
         let entities = self.around(rules, people, principal, more)?;
-        pose(rules, principal, action, resource, json!({}), entities)
+        pose(rules, principal, action, resource, Vec::new(), entities)
     }
 
     /// Asks one of each, so that a schema that does not fit is found when it is loaded and not when it is needed.
@@ -252,27 +254,33 @@ fn pose(
     principal: &Principal,
     action: &str,
     resource: EntityUid,
-    context: Value,
+    context: Fields<'_>,
     entities: Entities,
 ) -> Result<Posed, Unposable> {
     let action = uid("Action", action)?;
     let schema = &rules.schema;
-    let context = Context::from_json_value(context, Some((schema, &action)))
+    let context = Context::from_pairs(context.into_iter().map(|(name, value)| (name.to_owned(), value)))
         .map_err(|e| Unposable::Context(Box::new(e)))?;
     let principal = uid("Agent", principal.requester.as_str())?;
+    // Holds the context too against the schema.
     let request = Request::new(principal, action, resource, context, Some(schema))
         .map_err(|e| Unposable::Request(Box::new(e)))?;
     Ok(Posed { request, entities })
 }
 
-fn asked_context(ask: &Ask) -> Value {
-    json!({
-        "runbook": ask.runbook.as_str(),
-        "actions": ask.actions,
-        "server": ask.server,
-        "scopes": {"namespaces": ask.scopes.namespaces, "nodes": ask.scopes.nodes},
-        "params": ask.params.iter().filter_map(|(name, value)| scalar(name, value)).collect::<Vec<_>>(),
-    })
+/// The fields of a context. Made as Cedar's own values: by way of JSON it would look for the type of each.
+type Fields<'n> = Vec<(&'n str, RestrictedExpression)>;
+
+fn asked_context(ask: &Ask) -> Result<Fields<'_>, Unposable> {
+    let scopes =
+        [("namespaces", texts(ask.scopes.namespaces.clone())), ("nodes", texts(ask.scopes.nodes.clone()))];
+    Ok(vec![
+        ("runbook", text(ask.runbook.as_str())),
+        ("actions", texts(ask.actions.iter().map(ToString::to_string))),
+        ("server", text(&ask.server)),
+        ("scopes", record(scopes)?),
+        ("params", texts(ask.params.iter().filter_map(|(name, value)| scalar(name, value)))),
+    ])
 }
 
 fn scalar(name: &str, value: &Value) -> Option<String> {
@@ -285,19 +293,20 @@ fn scalar(name: &str, value: &Value) -> Option<String> {
 }
 
 /// Every measure at its worst, and the names of those that could not be taken.
-fn blast(blast: &BlastRadius) -> Value {
+fn blast(blast: &BlastRadius) -> Result<RestrictedExpression, Unposable> {
     let losses = blast.losses();
-    let mut fields: Map<String, Value> =
-        losses.iter().map(|(name, measure)| ((*name).to_owned(), json!(measure.at_worst()))).collect();
     let mut unknown: Vec<_> = losses.iter().filter(|(_, m)| !m.is_known()).map(|(name, _)| *name).collect();
     if !blast.pdb_headroom.is_known() {
         unknown.push("pdb_headroom");
     }
-    fields.insert("pdb_headroom".to_owned(), json!(blast.pdb_headroom.at_least()));
     // What the measures say counts, never the flag alone.
-    fields.insert("known".to_owned(), json!(blast.known && unknown.is_empty()));
-    fields.insert("unknown".to_owned(), json!(unknown));
-    Value::Object(fields)
+    let known = RestrictedExpression::new_bool(blast.known && unknown.is_empty());
+    let worst = losses.iter().map(|(name, measure)| (*name, long(measure.at_worst())));
+    record(worst.chain([
+        ("pdb_headroom", long(blast.pdb_headroom.at_least())),
+        ("known", known),
+        ("unknown", texts(unknown.into_iter().map(str::to_owned))),
+    ]))
 }
 
 fn target_entity(target: &Target) -> Result<Vec<Entity>, Unposable> {
@@ -327,6 +336,21 @@ fn entity(
 
 fn text(value: &str) -> RestrictedExpression {
     RestrictedExpression::new_string(value.to_owned())
+}
+
+fn texts(values: impl IntoIterator<Item = String>) -> RestrictedExpression {
+    RestrictedExpression::new_set(values.into_iter().map(RestrictedExpression::new_string))
+}
+
+fn long(value: i64) -> RestrictedExpression {
+    RestrictedExpression::new_long(value)
+}
+
+fn record<'n>(
+    fields: impl IntoIterator<Item = (&'n str, RestrictedExpression)>,
+) -> Result<RestrictedExpression, Unposable> {
+    let owned = fields.into_iter().map(|(name, value)| (name.to_owned(), value));
+    RestrictedExpression::new_record(owned).map_err(|e| Unposable::Record(Box::new(e)))
 }
 
 fn uids<'a>(

@@ -3,6 +3,7 @@
 use runcord_model::{ActionSpec, Catalog, Digest, EffectKind};
 use serde_json::{Map, Value};
 
+use crate::checker::Checker;
 use crate::checks::{self, Observed, Window};
 use crate::faults::Faults;
 use crate::file::{At, File, ParamRaw};
@@ -43,12 +44,21 @@ impl Parsed {
     /// # Errors
     /// All that is wrong with it, in the order of the file.
     pub fn check(&self, catalog: &Catalog, digest: Digest) -> Result<Runbook, Vec<Report>> {
+        self.check_by(&Checker::new(catalog), digest)
+    }
+
+    /// The same, one of many that are checked against the same server.
+    ///
+    /// # Errors
+    /// As [`Parsed::check`].
+    pub fn check_by(&self, checker: &Checker<'_>, digest: Digest) -> Result<Runbook, Vec<Report>> {
         let mut faults = Faults::new(&self.source);
-        let runbook = self.checked(catalog, digest, &mut faults);
+        let runbook = self.checked(checker, digest, &mut faults);
         faults.or(runbook)
     }
 
-    fn checked(&self, catalog: &Catalog, digest: Digest, faults: &mut Faults<'_>) -> Option<Runbook> {
+    fn checked(&self, checker: &Checker<'_>, digest: Digest, faults: &mut Faults<'_>) -> Option<Runbook> {
+        let catalog = checker.catalog;
         let spec = &self.file.spec;
         if spec.server.value != catalog.server {
             faults.add(spec.server.span, format!("this server is `{}`", catalog.server), None);
@@ -67,8 +77,8 @@ impl Parsed {
         let read_steps = steps::read(&steps, catalog, &params, &Before::Nothing, faults);
         let read_undo = steps::read(&undo, catalog, &params, &seen, faults);
         if faults.count() == shape {
-            steps::try_out(&steps, &read_steps, &samples, catalog, &Before::Nothing, faults);
-            steps::try_out(&undo, &read_undo, &samples, catalog, &seen, faults);
+            steps::try_out(&steps, &read_steps, &samples, checker, &Before::Nothing, faults);
+            steps::try_out(&undo, &read_undo, &samples, checker, &seen, faults);
         }
         let effect = self.effect(&read_steps, &read_undo, faults);
         let mut compile = |raw, window| checks::compile(raw, window, &observed, &params, &samples, faults);

@@ -4,7 +4,7 @@ use runcord_model::{ActionSpec, Catalog};
 use serde_json::{Map, Value};
 
 use crate::about::line;
-use crate::cel::{self, Always, BadCel, Check, Field, PARAMS, Scope, Type};
+use crate::cel::{self, Always, BadCel, Check, Field, PARAMS, Scene, Scope, Type};
 use crate::duration;
 use crate::faults::Faults;
 use crate::file::{At, CheckRaw};
@@ -76,15 +76,15 @@ pub(crate) fn compile(
     samples: &[Map<String, Value>],
     faults: &mut Faults<'_>,
 ) -> Vec<Check> {
-    let scope = observed.scope(params);
-    raw.iter().filter_map(|raw| one(&raw.value, window, observed, &scope, samples, faults)).collect()
+    let (scope, scene) = (observed.scope(params), Scene::new(&observed.sample));
+    raw.iter().filter_map(|raw| one(&raw.value, window, &scope, &scene, samples, faults)).collect()
 }
 
 fn one(
     raw: &CheckRaw,
     window: Window,
-    observed: &Observed,
     scope: &Scope,
+    scene: &Scene<'_>,
     samples: &[Map<String, Value>],
     faults: &mut Faults<'_>,
 ) -> Option<Check> {
@@ -101,7 +101,7 @@ fn one(
         }
         Ok(check) => {
             let tried = samples.iter().map(|params| Filled::sample(params.clone()));
-            let failed = tried.map(|filled| check.try_on(&observed.sample, &filled)).find_map(Result::err);
+            let failed = tried.map(|filled| check.try_on(scene, &filled)).find_map(Result::err);
             if let Some(error) = failed {
                 faults.add(source.span, format!("tried on the sample observation: {error}"), None);
             }

@@ -13,6 +13,7 @@
 mod about;
 mod cel;
 mod check;
+mod checker;
 mod checks;
 mod declare;
 pub mod duration;
@@ -34,8 +35,9 @@ mod template;
 #[cfg(test)]
 mod tests;
 
-pub use cel::{Check, Verdict};
+pub use cel::{Check, Scene, Verdict};
 pub use check::Parsed;
+pub use checker::Checker;
 pub use hygiene::is_plain;
 pub use params::{BadParam, Filled};
 pub use report::Report;

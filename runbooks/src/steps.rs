@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::about::{bad_template, hole_span, param_of};
 use crate::cel::Type;
+use crate::checker::Checker;
 use crate::faults::Faults;
 use crate::file::{At, Entries, StepRaw, UndoRaw};
 use crate::holes::{Hole, holes};
@@ -221,7 +222,7 @@ pub(crate) fn try_out(
     written: &[Written<'_>],
     steps: &[(Step, &ActionSpec)],
     samples: &[Map<String, Value>],
-    catalog: &Catalog,
+    checker: &Checker<'_>,
     before: &Before<'_>,
     faults: &mut Faults<'_>,
 ) {
@@ -231,7 +232,7 @@ pub(crate) fn try_out(
     };
     for (written, (step, spec)) in written.iter().zip(steps) {
         let refused = samples.iter().find_map(|params| {
-            let refusal = try_one(step, spec, &Values { params, before }, catalog)?;
+            let refusal = try_one(step, spec, &Values { params, before }, checker)?;
             Some((params, refusal))
         });
         if let Some((params, (field, rule))) = refused {
@@ -254,15 +255,14 @@ fn try_one(
     step: &Step,
     spec: &ActionSpec,
     values: &Values<'_>,
-    catalog: &Catalog,
+    checker: &Checker<'_>,
 ) -> Option<(String, String)> {
     let call: StepCall = match step.fill(values) {
         Ok(call) => call,
         Err(bad) => return Some((bad.param, bad.rule)),
     };
-    let validator = match jsonschema::validator_for(&spec.with) {
-        Ok(validator) => validator,
-        Err(_) => return Some((spec.name.to_owned(), "the action's schema is not one".to_owned())),
+    let Some(validator) = checker.fields_of(spec) else {
+        return Some((spec.name.to_owned(), "the action's schema is not one".to_owned()));
     };
     let with = Value::Object(call.with.clone());
     if let Err(error) = validator.validate(&with) {
@@ -270,5 +270,5 @@ fn try_one(
         let field = path.trim_start_matches('/').split('/').next().unwrap_or("").to_owned();
         return Some((field, error.to_string()));
     }
-    (catalog.check)(&call).err().map(|bad| (bad.field, bad.rule))
+    (checker.catalog.check)(&call).err().map(|bad| (bad.field, bad.rule))
 }

@@ -164,12 +164,12 @@ fn runbook_loader() {
     fuzz("runbook loader", |dice| {
         let (file, text) = dice.of(shipped());
         let text = mutated(text, dice);
-        match Runbook::parse(file, &text).map(|parsed| parsed.check(&catalog, zero())) {
+        match Runbook::parse(file, &text).map(|parsed| parsed.check(catalog, zero())) {
             Err(report) => assert!(!report.page().is_empty()),
             Ok(Err(reports)) => {
                 assert!(!reports.is_empty() && reports.iter().all(|report| !report.page().is_empty()))
             }
-            Ok(Ok(runbook)) => loaded(&runbook, &catalog, dice),
+            Ok(Ok(runbook)) => loaded(&runbook, catalog, dice),
         }
     });
 }
@@ -191,7 +191,7 @@ fn parameter_validator() {
     let catalog = KubectlActions::catalog();
     let runbooks: Vec<Runbook> = shipped()
         .iter()
-        .map(|(file, text)| Runbook::parse(file, text).unwrap().check(&catalog, zero()).unwrap())
+        .map(|(file, text)| Runbook::parse(file, text).unwrap().check(catalog, zero()).unwrap())
         .collect();
     fuzz("parameter validator", |dice| {
         let runbook = dice.of(&runbooks);

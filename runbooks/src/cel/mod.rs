@@ -6,7 +6,8 @@ mod walk;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
-use cel::objects::Key;
+use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString};
+use cel::common::value::Val;
 use cel::{Context, Env, ExecutionError, Program, Value as CelValue};
 use serde_json::Value;
 
@@ -66,13 +67,13 @@ impl Check {
     ///
     /// # Errors
     /// Why it gives none. Holds no text from the infrastructure.
-    pub fn is_evaluable(&self, observation: &Value, filled: &Filled) -> Result<(), String> {
-        evaluate(&self.program, observation, filled).map(|_| ()).map_err(|error| error.to_string())
+    pub fn is_evaluable(&self, scene: &Scene<'_>, filled: &Filled) -> Result<(), String> {
+        scene.evaluate(&self.program, filled).map(|_| ()).map_err(|error| error.to_string())
     }
 
-    /// Whether it holds for what a probe saw (an object with one property for each observation variable).
-    pub fn evaluate(&self, observation: &Value, filled: &Filled) -> Verdict {
-        match evaluate(&self.program, observation, filled) {
+    /// Whether it holds for what a probe saw.
+    pub fn evaluate(&self, scene: &Scene<'_>, filled: &Filled) -> Verdict {
+        match scene.evaluate(&self.program, filled) {
             Ok(true) => Verdict::Held,
             Ok(false) => Verdict::NotHeld { message: self.message.clone() },
             Err(error) => Verdict::NotHeld {
@@ -139,8 +140,8 @@ pub(crate) fn compile(
 
 impl Check {
     /// Evaluates it on a sample; says what is wrong if it gives no boolean.
-    pub(crate) fn try_on(&self, observation: &Value, filled: &Filled) -> Result<bool, CelError> {
-        evaluate(&self.program, observation, filled)
+    pub(crate) fn try_on(&self, scene: &Scene<'_>, filled: &Filled) -> Result<bool, CelError> {
+        scene.evaluate(&self.program, filled)
     }
 }
 
@@ -165,16 +166,29 @@ fn placed(source: &str, program: &Program, fault: Fault) -> BadCel {
 
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| Arc::new(Env::stdlib()));
 
-fn evaluate(program: &Program, observation: &Value, filled: &Filled) -> Result<bool, CelError> {
-    let mut context = Context::with_env(Arc::clone(&ENV));
-    for (name, value) in observation.as_object().into_iter().flatten() {
-        context.add_variable_from_value(name, to_cel(value));
+/// What a probe saw, as checks look at it. Made once for all of them: it costs more than most checks do.
+pub struct Scene<'o> {
+    context: Context<'o, 'o>,
+}
+
+impl<'o> Scene<'o> {
+    /// Of an object with one property for each observation variable.
+    pub fn new(observation: &'o Value) -> Self {
+        let mut context = Context::with_env(Arc::clone(&ENV));
+        for (name, value) in observation.as_object().into_iter().flatten() {
+            context.add_variable_as_val(name, to_cel(value));
+        }
+        Self { context }
     }
-    context.add_variable_from_value(PARAMS, object(filled.params()));
-    match program.execute(&context) {
-        Ok(CelValue::Bool(held)) => Ok(held),
-        Ok(_) => Err(CelError::NotBoolean),
-        Err(error) => Err(reason(&error)),
+
+    fn evaluate(&self, program: &Program, filled: &Filled) -> Result<bool, CelError> {
+        let mut context = self.context.new_inner_scope();
+        context.add_variable_as_val(PARAMS, object(filled.params()));
+        match program.execute(&context) {
+            Ok(CelValue::Bool(held)) => Ok(held),
+            Ok(_) => Err(CelError::NotBoolean),
+            Err(error) => Err(reason(&error)),
+        }
     }
 }
 
@@ -195,24 +209,27 @@ fn reason(error: &ExecutionError) -> CelError {
     }
 }
 
-/// Whole numbers become `int`, never `uint`: CEL has no arithmetic between the two.
-fn to_cel(value: &Value) -> CelValue {
+/// Whole numbers become `int`, never `uint`: CEL has no arithmetic between the two. Texts are borrowed.
+fn to_cel<'o>(value: &'o Value) -> Box<dyn Val + 'o> {
     match value {
-        Value::Null => CelValue::Null,
-        Value::Bool(flag) => CelValue::Bool(*flag),
+        Value::Null => Box::new(CelNull),
+        Value::Bool(flag) => Box::new(CelBool::from(*flag)),
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
-            (Some(whole), _) => CelValue::Int(whole),
-            (None, Some(real)) => CelValue::Float(real),
-            (None, None) => CelValue::Null,
+            (Some(whole), _) => Box::new(CelInt::from(whole)),
+            (None, Some(real)) => Box::new(CelDouble::from(real)),
+            (None, None) => Box::new(CelNull),
         },
-        Value::String(text) => CelValue::String(Arc::new(text.clone())),
-        Value::Array(items) => CelValue::List(Arc::new(items.iter().map(to_cel).collect())),
+        Value::String(text) => Box::new(CelString::from(text.as_str())),
+        Value::Array(items) => {
+            let items: Vec<Box<dyn Val + 'o>> = items.iter().map(to_cel).collect();
+            Box::new(CelList::from(items))
+        }
         Value::Object(fields) => object(fields),
     }
 }
 
-fn object(fields: &serde_json::Map<String, Value>) -> CelValue {
-    let entry = |(key, value): (&String, &Value)| (Key::String(Arc::new(key.clone())), to_cel(value));
-    let map: HashMap<Key, CelValue> = fields.iter().map(entry).collect();
-    CelValue::Map(cel::objects::Map { map: Arc::new(map) })
+fn object<'o>(fields: &'o serde_json::Map<String, Value>) -> Box<dyn Val + 'o> {
+    let entry = |(key, value): (&'o String, &'o Value)| (CelMapKey::from(key.as_str()), to_cel(value));
+    let map: HashMap<CelMapKey<'o>, Box<dyn Val + 'o>> = fields.iter().map(entry).collect();
+    Box::new(CelMap::from(map))
 }

@@ -59,6 +59,15 @@ fn fake_catalog() -> Catalog {
         action("scale", EffectKind::Mutating, scale, &["workload"]),
         action("workload_status", EffectKind::ReadOnly, with(json!({})), &["workload"]),
         action("pod_logs", EffectKind::ReadOnly, object(logs, &["namespace", "pod"]), &[]),
+        action(
+            "grow_claim",
+            EffectKind::Mutating,
+            object(
+                json!({"namespace": name, "name": name, "size": name, "at_most_percent": count, "timeout": name}),
+                &["namespace", "name", "size", "at_most_percent"],
+            ),
+            &["claim"],
+        ),
         action("purge_queue", EffectKind::Mutating, purge_queue(&name), &["queue"]),
     ];
     Catalog { server: "kubectl", actions, observation: observation(), sample: sample(), check: fake_check }
@@ -117,6 +126,8 @@ fn sample() -> Value {
         "pods_on_node": [{"namespace": "shop", "name": "web-1", "ready": true, "kind": "ReplicaSet",
                           "managed": true, "daemon": false, "mirror": false}],
         "budgets": [{"namespace": "shop", "name": "web", "allowed": 1, "healthy": 3, "desired": 2}],
+        "claim": {"namespace": "shop", "name": "data", "phase": "Bound", "requested": 10_000_000_000_i64,
+                  "capacity": 10_000_000_000_i64, "expandable": true, "resizing": false},
         "queue": {"namespace": "shop", "pod": "redis-0", "container": "redis", "size": 12},
     })
 }

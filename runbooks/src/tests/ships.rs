@@ -1,7 +1,7 @@
 //! The files that ship, and the schema for editors.
 
 use super::*;
-use crate::{Verdict, optional, shipped};
+use crate::{Scene, Verdict, optional, shipped};
 
 /// All files, those that are loaded only where they are named among them.
 fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
@@ -64,7 +64,8 @@ fn drain_node_needs_two_other_nodes() {
     let runbook = ship("drain_node");
     let filled = runbook.fill(&args(json!({"node": "n1", "reason": "reboot"}))).unwrap();
     let holds = |seen: &Value| -> Vec<bool> {
-        runbook.preconditions().iter().map(|check| check.evaluate(seen, &filled).held()).collect()
+        let scene = Scene::new(seen);
+        runbook.preconditions().iter().map(|check| check.evaluate(&scene, &filled).held()).collect()
     };
     assert_eq!(holds(&sample()), [true, true, true, true]);
     let mut seen = sample();
@@ -92,7 +93,11 @@ fn grow_volume_sets_its_own_limit_and_grows_only_what_can_and_is_at_rest() {
     let holds = |field: &str, value: Value| -> Vec<bool> {
         let mut seen = sample();
         seen["claim"][field] = value;
-        runbook.preconditions().iter().map(|check| check.evaluate(&seen, &filled).held()).collect()
+        runbook
+            .preconditions()
+            .iter()
+            .map(|check| check.evaluate(&Scene::new(&seen), &filled).held())
+            .collect()
     };
     assert_eq!(holds("phase", json!("Bound")), [true, true, true]);
     assert_eq!(holds("phase", json!("Pending")), [false, true, true]);
@@ -101,7 +106,7 @@ fn grow_volume_sets_its_own_limit_and_grows_only_what_can_and_is_at_rest() {
     let grown = |capacity: i64| {
         let mut seen = sample();
         seen["claim"]["capacity"] = json!(capacity);
-        runbook.verify().iter().all(|check| check.evaluate(&seen, &filled).held())
+        runbook.verify().iter().all(|check| check.evaluate(&Scene::new(&seen), &filled).held())
     };
     assert!(grown(10_000_000_000) && !grown(9_999_999_999));
     assert!(runbook.undo_steps(&filled, &sample()).is_none(), "there is no way back");
@@ -154,7 +159,9 @@ fn what_cannot_be_evaluated_does_not_hold_and_shows_no_value() {
     let runbook = load(GOOD).unwrap();
     let filled = runbook.fill(&args(json!({"node": "n1", "reason": "x"}))).unwrap();
     let seen = json!({"workloads": [{"ready": "EVIL", "minimum": 1}]});
-    let Verdict::NotHeld { message } = runbook.guard()[0].evaluate(&seen, &filled) else { panic!("held") };
+    let Verdict::NotHeld { message } = runbook.guard()[0].evaluate(&Scene::new(&seen), &filled) else {
+        panic!("held")
+    };
     assert_eq!(
         message,
         "a workload fell below its minimum (the check could not be evaluated: a type does not fit)"

@@ -149,7 +149,7 @@ impl Rehearsal {
         if !request.uri().query().is_some_and(|query| query.contains("dryRun=All")) {
             return Err(internal("a dry-run was about to be sent for real"));
         }
-        self.wire.ask(request).await.map_err(|error| {
+        self.wire.ask_patiently(request).await.map_err(|error| {
             tracing::warn!(error = &error as &dyn std::error::Error, "a dry-run was not answered");
             unreachable("the API server does not answer a dry-run")
         })

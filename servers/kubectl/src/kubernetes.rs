@@ -1,7 +1,7 @@
 //! The two halves of this server, as the runtime takes them.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 use runcord_model::action::{BadStep, StepCall};
@@ -83,8 +83,9 @@ impl Actions for KubectlActions {
     type Act = Act;
     type DryRun = DryRun;
 
-    fn catalog() -> Catalog {
-        catalog::catalog()
+    fn catalog() -> &'static Catalog {
+        static CATALOG: LazyLock<Catalog> = LazyLock::new(catalog::catalog);
+        &CATALOG
     }
 
     fn action(call: &StepCall) -> Result<Action, BadStep> {

@@ -5,7 +5,9 @@ use std::process::ExitCode;
 use clap::Parser;
 use runcord_kubectl::server::{self, Cli};
 
-#[tokio::main]
+// Two threads, on however many processors: it serves one client, and most of its time it waits. One disk write does not
+// hold up another call; more threads would only cost memory.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     runcord_runtime::telemetry::init();
     match server::run(Cli::parse()).await {

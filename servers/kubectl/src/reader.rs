@@ -1,8 +1,6 @@
 //! Reading from the API server. There is no method here that could write (an access review is answered, not stored), and
 //! none that runs a command but one that a reviewed runbook declares to only look.
 
-use std::time::Duration;
-
 use http::{Request, StatusCode};
 use kube::Resource;
 use kube::api::{GetParams, ListParams};
@@ -21,10 +19,6 @@ use crate::wire::{Answer, Wire};
 
 /// So many objects on one page of a listing.
 const PAGE: u32 = 500;
-/// How often a read that the API server puts off is tried.
-const ATTEMPTS: u32 = 4;
-/// The longest pause that is taken when the API server asks for one.
-const LONGEST_PAUSE: u64 = 5;
 
 /// Reads from one API server.
 #[derive(Clone)]
@@ -198,26 +192,17 @@ impl Reader {
         if request.method() != http::Method::GET {
             return Err(ReadError::Refused { what: what(), status: 405 });
         }
-        for attempt in 1..=ATTEMPTS {
-            let answer = self.wire.ask(request.clone()).await.map_err(|error| {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a read was not answered");
-                ReadError::Unanswered { what: what() }
-            })?;
-            match answer.status {
-                StatusCode::TOO_MANY_REQUESTS if attempt < ATTEMPTS => {
-                    let pause = answer.retry_after.unwrap_or(1).clamp(1, LONGEST_PAUSE);
-                    tokio::time::sleep(Duration::from_secs(pause)).await;
-                }
-                StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                    return Err(ReadError::Forbidden { what: what() });
-                }
-                status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
-                    return Err(ReadError::Unanswered { what: what() });
-                }
-                _ => return Ok(answer),
+        let answer = self.wire.ask_patiently(request).await.map_err(|error| {
+            tracing::warn!(error = &error as &dyn std::error::Error, "a read was not answered");
+            ReadError::Unanswered { what: what() }
+        })?;
+        match answer.status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(ReadError::Forbidden { what: what() }),
+            status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+                Err(ReadError::Unanswered { what: what() })
             }
+            _ => Ok(answer),
         }
-        Err(ReadError::Unanswered { what: what() })
     }
 }
 

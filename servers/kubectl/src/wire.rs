@@ -19,6 +19,12 @@ const AT_ONCE: usize = 8;
 /// queue behind it.
 const STREAMS_AT_ONCE: usize = 2;
 
+/// How often a request that changes nothing is sent when the API server puts it off.
+const ATTEMPTS: u32 = 4;
+
+/// The longest pause that is taken when the API server asks for one, in seconds.
+const LONGEST_PAUSE: u64 = 5;
+
 /// What the API server's audit log calls us.
 const AGENT: &str = concat!("runcord-kubectl/", env!("CARGO_PKG_VERSION"));
 
@@ -139,6 +145,18 @@ impl Wire {
         Ok(Opened { connection, _place: place, _under_way: under_way })
     }
 
+    /// Sends a request that changes nothing, once more after each pause that the API server asks for.
+    pub(crate) async fn ask_patiently(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
+        for _ in 1..ATTEMPTS {
+            let answer = self.ask(request.clone()).await?;
+            match answer.put_off() {
+                Some(pause) => tokio::time::sleep(pause).await,
+                None => return Ok(answer),
+            }
+        }
+        self.ask(request).await
+    }
+
     /// Sends one request and reads its whole answer.
     pub(crate) async fn ask(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
         let failed = |e| Unanswered::Failed(Box::new(e));
@@ -175,6 +193,16 @@ fn unopened(error: kube::Error) -> Unopened {
     }
 }
 
+impl Answer {
+    /// How long the API server wants to be left alone: what its priority and fairness says, with 429 and `Retry-After`.
+    /// An eviction that a budget forbids is answered with 429 too, and that is its answer: asking again is for others.
+    fn put_off(&self) -> Option<Duration> {
+        let seconds = self.retry_after.filter(|_| self.status == StatusCode::TOO_MANY_REQUESTS)?;
+        let budget = String::from_utf8_lossy(&self.body).contains("DisruptionBudget");
+        (!budget).then(|| Duration::from_secs(seconds.clamp(1, LONGEST_PAUSE)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -205,6 +233,67 @@ mod tests {
         }
     }
 
+    /// Puts the first request off, and takes the others.
+    async fn busy_at_first(mut stream: TcpStream, asked: Arc<AtomicUsize>) {
+        let mut request = [0; 4096];
+        while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+            let answer: &[u8] = match asked.fetch_add(1, Ordering::SeqCst) {
+                0 => b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 4\r\n\r\nbusy",
+                _ => b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+            };
+            if stream.write_all(answer).await.is_err() {
+                break;
+            }
+        }
+    }
+
+    async fn put_off_once() -> (Wire, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let asked = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&asked);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(busy_at_first(stream, Arc::clone(&counted)));
+            }
+        });
+        let mut config = kube::Config::new(uri);
+        config.default_retry = false; // as connect does
+        (Wire::new(Client::try_from(config).unwrap()), asked)
+    }
+
+    fn request() -> Request<Vec<u8>> {
+        Request::get("/version").body(Vec::new()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn what_changes_nothing_comes_again_when_the_api_server_says() {
+        let (wire, asked) = put_off_once().await;
+        let begun = Instant::now();
+        let answer = wire.ask_patiently(request()).await.unwrap();
+        assert_eq!((answer.status, asked.load(Ordering::SeqCst)), (StatusCode::OK, 2));
+        assert!(begun.elapsed() >= Duration::from_secs(1), "Retry-After is respected");
+    }
+
+    #[tokio::test]
+    async fn nothing_else_is_sent_twice() {
+        let (wire, asked) = put_off_once().await;
+        let answer = wire.ask(request()).await.unwrap();
+        assert_eq!((answer.status, asked.load(Ordering::SeqCst)), (StatusCode::TOO_MANY_REQUESTS, 1));
+    }
+
+    #[test]
+    fn a_budget_that_forbids_an_eviction_is_an_answer_and_no_pause_is_endless() {
+        let answer = |status, retry_after, body: &str| Answer { status, retry_after, body: body.into() };
+        let busy = StatusCode::TOO_MANY_REQUESTS;
+        assert_eq!(answer(busy, Some(3), "Too many requests").put_off(), Some(Duration::from_secs(3)));
+        assert_eq!(answer(busy, Some(3600), "").put_off(), Some(Duration::from_secs(LONGEST_PAUSE)));
+        let budget = r#"{"kind":"Status","details":{"causes":[{"reason":"DisruptionBudget"}]}}"#;
+        assert_eq!(answer(busy, Some(10), budget).put_off(), None);
+        assert_eq!(answer(busy, None, "").put_off(), None);
+        assert_eq!(answer(StatusCode::OK, Some(3), "").put_off(), None);
+    }
+
     #[tokio::test]
     async fn only_so_many_requests_are_under_way_at_once() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -217,7 +306,7 @@ mod tests {
             }
         });
         let wire = Wire::new(Client::try_from(kube::Config::new(uri)).unwrap());
-        let asked = (0..40).map(|_| wire.ask(Request::get("/version").body(Vec::new()).unwrap()));
+        let asked = (0..40).map(|_| wire.ask(request()));
         let answers = futures::future::join_all(asked).await;
         assert!(answers.iter().all(|answer| answer.as_ref().is_ok_and(|a| a.status.is_success())));
         let most = counts.most.load(Ordering::SeqCst);

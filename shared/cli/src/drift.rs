@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use runcord_kubectl::names::Namespace;
 use runcord_model::{Code, EffectKind, RunbookName};
-use runcord_runbooks::{Check, Filled, Reviewed, Runbook};
+use runcord_runbooks::{Check, Filled, Reviewed, Runbook, Scene};
 use runcord_runtime::drift::{Aspect, Finding, Inspector, State, last_successes};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -151,8 +151,9 @@ async fn evaluated(
             return Ok(vec![Finding::cannot_tell(Aspect::Evaluable, "checks", refusal.message)]);
         }
     };
+    let scene = Scene::new(&seen);
     let checks = runbook.preconditions().iter().chain(runbook.guard()).chain(runbook.verify());
-    let one = |check: &Check| match check.is_evaluable(&seen, filled) {
+    let one = |check: &Check| match check.is_evaluable(&scene, filled) {
         Ok(()) => Finding::holds(Aspect::Evaluable, check.source()),
         Err(why) => {
             let says = format!("the check `{}` cannot be evaluated on the target: {why}", check.source());

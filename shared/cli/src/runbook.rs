@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use miette::Report;
 use runcord_model::RunbookName;
-use runcord_runbooks::Runbook;
+use runcord_runbooks::{Checker, Runbook};
 use runcord_runtime::entry::{self, Entry};
 use runcord_runtime::settings::Origin;
 use serde_json::{Value, json};
@@ -118,7 +118,7 @@ fn check_one(file: &str, text: &str) -> Checked {
     let Some(catalog) = servers::catalogs().into_iter().find(|catalog| catalog.server == server) else {
         return Checked::Unknown { server };
     };
-    match entry::one(file, text, &catalog) {
+    match entry::one(file, text, &Checker::new(catalog)) {
         Ok(Some(entry)) => Checked::Good(Box::new(entry)),
         Ok(None) => Checked::Unknown { server },
         Err(problems) => Checked::Bad(problems),

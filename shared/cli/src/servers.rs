@@ -29,13 +29,15 @@ pub(crate) struct Reach {
 pub(crate) const BINARIES: [&str; 1] = ["runcord-kubectl"];
 
 /// What each server can do and see.
-pub(crate) fn catalogs() -> Vec<Catalog> {
+pub(crate) fn catalogs() -> Vec<&'static Catalog> {
     vec![KubectlActions::catalog()]
 }
 
 /// The policy and the runbooks of all servers, loaded and checked.
 pub(crate) fn library(settings: &Settings) -> Result<Library, LoadError> {
-    Library::load(settings, KubectlActions::catalog())
+    let library = Library::load(settings, KubectlActions::catalog())?;
+    library.check_schemas()?;
+    Ok(library)
 }
 
 /// A run as its reader sees it.

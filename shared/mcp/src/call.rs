@@ -26,7 +26,7 @@ const LAST_NOTES: Duration = Duration::from_secs(1);
 pub(crate) struct Call<S> {
     pub(crate) service: Arc<S>,
     pub(crate) principal: Principal,
-    pub(crate) spec: ToolSpec,
+    pub(crate) spec: Arc<ToolSpec>,
     pub(crate) args: Map<String, Value>,
 }
 

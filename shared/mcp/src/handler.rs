@@ -60,13 +60,13 @@ impl<S: Served> ServerHandler for Handler<S> {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         one_page(request)?;
-        let tools = self.service.tools().into_iter().map(outward::tool).collect();
+        let tools = self.service.tools().iter().map(|spec| outward::tool(spec)).collect();
         // Private: what a principal sees is its own. Not kept: runbooks are read anew when their files change.
         Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(0).with_cache_scope(CacheScope::Private))
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.service.tools().into_iter().find(|spec| spec.name == name).map(outward::tool)
+        self.service.tools().iter().find(|spec| spec.name == name).map(|spec| outward::tool(spec))
     }
 
     async fn call_tool(

@@ -12,12 +12,12 @@ use serde_json::{Map, Value, json};
 pub(crate) const LONGEST_TEXT: usize = 40_000;
 
 /// A tool with its schemas and annotations.
-pub(crate) fn tool(spec: ToolSpec) -> Tool {
-    let annotations = annotations(spec.hint);
-    Tool::new(spec.name, spec.description, Arc::new(spec.input))
-        .with_title(spec.title)
-        .with_raw_output_schema(Arc::new(spec.output))
-        .with_annotations(annotations)
+pub(crate) fn tool(spec: &ToolSpec) -> Tool {
+    let ToolSpec { name, title, description, input, output, hint } = spec;
+    Tool::new(name.clone(), description.clone(), Arc::new(input.clone()))
+        .with_title(title.clone())
+        .with_raw_output_schema(Arc::new(output.clone()))
+        .with_annotations(annotations(*hint))
 }
 
 /// The hints that clients show. Nothing of ours rests on them. The world is never open: a server acts on one target.

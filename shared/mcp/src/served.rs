@@ -1,5 +1,7 @@
 //! What this crate serves, so that the wire can be tried without a target, a policy and a ledger behind it.
 
+use std::sync::Arc;
+
 use runcord_model::{Principal, Refusal};
 use runcord_runtime::browse::RunbookPage;
 use runcord_runtime::progress::Progress;
@@ -13,7 +15,7 @@ pub(crate) trait Served: Send + Sync + 'static {
     /// What the server is called: `runcord-kubectl`.
     fn name(&self) -> String;
     /// The tools, static for the loaded runbook set.
-    fn tools(&self) -> Vec<ToolSpec>;
+    fn tools(&self) -> Vec<Arc<ToolSpec>>;
     /// The runbooks, as resources and prompts.
     fn runbooks(&self) -> Vec<RunbookPage>;
     /// Carries out one call; holds arguments and result against the tool's schemas.
@@ -31,7 +33,7 @@ impl<T: Target> Served for Service<T> {
         format!("runcord-{}", T::A::catalog().server)
     }
 
-    fn tools(&self) -> Vec<ToolSpec> {
+    fn tools(&self) -> Vec<Arc<ToolSpec>> {
         Service::tools(self)
     }
 

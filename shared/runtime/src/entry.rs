@@ -1,8 +1,8 @@
 //! One runbook of the loaded set.
 
 use miette::Report;
-use runcord_model::{Catalog, RunbookRef};
-use runcord_runbooks::Runbook;
+use runcord_model::RunbookRef;
+use runcord_runbooks::{Checker, Runbook};
 
 /// One runbook with the name of its file.
 #[derive(Debug, Clone)]
@@ -24,13 +24,13 @@ impl Entry {
 ///
 /// # Errors
 /// Every problem found in it.
-pub fn one(file: &str, text: &str, catalog: &Catalog) -> Result<Option<Entry>, Vec<Report>> {
+pub fn one(file: &str, text: &str, checker: &Checker<'_>) -> Result<Option<Entry>, Vec<Report>> {
     let parsed = runcord_runbooks::Runbook::parse(file, text).map_err(|report| vec![report.into()])?;
-    if parsed.server() != catalog.server {
+    if parsed.server() != checker.server() {
         return Ok(None);
     }
     let runbook = parsed
-        .check(catalog, runcord_seal::digest(text.as_bytes()))
+        .check_by(checker, runcord_seal::digest(text.as_bytes()))
         .map_err(|reports| reports.into_iter().map(Report::from).collect::<Vec<_>>())?;
     Ok(Some(Entry { runbook, file: file.to_owned() }))
 }

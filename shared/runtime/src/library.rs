@@ -10,6 +10,7 @@ use std::sync::{Arc, RwLock};
 use miette::{Diagnostic, Report};
 use runcord_model::{Catalog, Digest, RunbookName};
 use runcord_policy::Policies;
+use runcord_runbooks::Checker;
 use serde::{Deserialize, Serialize};
 
 use crate::entry::{self, Entry};
@@ -71,7 +72,7 @@ pub struct Texts {
 #[derive(Debug)]
 pub struct Library {
     settings: Settings,
-    catalog: Catalog,
+    catalog: &'static Catalog,
     current: RwLock<(Texts, Arc<Loaded>)>,
 }
 
@@ -80,9 +81,9 @@ impl Library {
     ///
     /// # Errors
     /// Any file that cannot be read or does not check: without a valid set nothing is served.
-    pub fn load(settings: &Settings, catalog: Catalog) -> Result<Self, LoadError> {
+    pub fn load(settings: &Settings, catalog: &'static Catalog) -> Result<Self, LoadError> {
         let texts = read(settings)?;
-        let loaded = Arc::new(check(&texts, &catalog)?);
+        let loaded = Arc::new(check(&texts, catalog)?);
         Ok(Self { settings: settings.clone(), catalog, current: RwLock::new((texts, loaded)) })
     }
 
@@ -107,9 +108,21 @@ impl Library {
         held.clone()
     }
 
+    /// Compiles every schema of every tool, which a server does only for those that are called.
+    ///
+    /// # Errors
+    /// The tools whose schemas do not compile.
+    pub fn check_schemas(&self) -> Result<(), LoadError> {
+        let current = self.last_good();
+        let broken = current.tools.iter().filter(|tool| !tool.has_schemas());
+        let problems: Vec<Report> =
+            broken.map(|tool| miette::miette!("{}: its schemas do not compile", tool.spec.name)).collect();
+        if problems.is_empty() { Ok(()) } else { Err(LoadError { what: "the runbooks".into(), problems }) }
+    }
+
     /// The catalog of the server this library is for.
-    pub fn catalog(&self) -> &Catalog {
-        &self.catalog
+    pub fn catalog(&self) -> &'static Catalog {
+        self.catalog
     }
 
     fn last_good(&self) -> Arc<Loaded> {
@@ -128,7 +141,7 @@ impl Library {
                 return Ok(Arc::clone(&held.1));
             }
         }
-        let loaded = Arc::new(check(&texts, &self.catalog)?);
+        let loaded = Arc::new(check(&texts, self.catalog)?);
         tracing::info!("policy or runbooks changed and were loaded anew");
         let mut held = self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         *held = (texts, Arc::clone(&loaded));
@@ -231,8 +244,7 @@ fn check(texts: &Texts, catalog: &Catalog) -> Result<Loaded, LoadError> {
             problems: vec![miette::miette!("approvers: {}", crate::refuse::chain(&e))],
         })?;
     let runbooks = runbooks(texts, catalog)?;
-    let tools = crate::tools::all(&runbooks, catalog)
-        .map_err(|e| LoadError { what: "the runbooks".into(), problems: vec![miette::miette!("{e}")] })?;
+    let tools = crate::tools::all(&runbooks, catalog);
     Ok(Loaded { policies, approvers, runbooks, tools, digests })
 }
 
@@ -283,9 +295,10 @@ fn digests(texts: &Texts) -> Digests {
 
 /// The runbooks of the server that `catalog` describes. Those of other servers must parse, but are theirs to check.
 fn runbooks(texts: &Texts, catalog: &Catalog) -> Result<BTreeMap<RunbookName, Arc<Entry>>, LoadError> {
+    let checker = Checker::new(catalog);
     let (mut good, mut problems) = (BTreeMap::new(), Vec::new());
     for (file, text) in &texts.runbooks {
-        match entry::one(file, text, catalog) {
+        match entry::one(file, text, &checker) {
             Ok(Some(entry)) => {
                 let name = entry.runbook.name().clone();
                 if good.insert(name.clone(), Arc::new(entry)).is_some() {

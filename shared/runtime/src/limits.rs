@@ -1,15 +1,26 @@
-//! How often one principal may call: rates within one process, so that a loop of a model's stays a nuisance.
+//! How often one principal may call, and how many calls look at once: within one process, so that a loop of a model's
+//! stays a nuisance.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use runcord_model::{Code, Principal, Refusal};
+use tokio::sync::{Semaphore, SemaphorePermit};
+
+/// So many calls look at the target at once. More would only wait for it together, each with all that it has read so far
+/// in memory; a call that waits its turn holds nothing but its arguments.
+const TURNS: usize = 8;
+
+/// The longest that a call waits for its turn.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// The limits of one server process.
 #[derive(Debug)]
 pub(crate) struct Limits {
     reads: DefaultKeyedRateLimiter<Principal>,
     plans: DefaultKeyedRateLimiter<Principal>,
+    turns: Semaphore,
 }
 
 impl Limits {
@@ -19,6 +30,7 @@ impl Limits {
         Self {
             reads: RateLimiter::keyed(Quota::per_second(number(10)).allow_burst(number(120))),
             plans: RateLimiter::keyed(Quota::per_minute(number(30)).allow_burst(number(10))),
+            turns: Semaphore::new(TURNS),
         }
     }
 
@@ -30,6 +42,12 @@ impl Limits {
     /// Counts a plan.
     pub(crate) fn plan(&self, principal: &Principal) -> Result<(), Refusal> {
         self.plans.check_key(principal).map_err(|_| refusal("plans"))
+    }
+
+    /// Waits until it is a call's turn to look at the target: until the permit is dropped.
+    pub(crate) async fn turn(&self) -> Result<SemaphorePermit<'_>, Refusal> {
+        let turn = tokio::time::timeout(PATIENCE, self.turns.acquire()).await;
+        turn.ok().and_then(Result::ok).ok_or_else(|| refusal("calls"))
     }
 }
 
@@ -55,5 +73,19 @@ mod tests {
         let refused = (0..20).filter(|_| limits.plan(&who("a")).is_err()).count();
         assert!(refused >= 9, "{refused}");
         assert!(limits.plan(&who("b")).is_ok());
+    }
+
+    #[tokio::test]
+    async fn only_so_many_calls_look_at_once_and_the_next_one_follows() {
+        let limits = Limits::new();
+        let mut looking = Vec::new();
+        for _ in 0..TURNS {
+            looking.push(limits.turn().await.unwrap());
+        }
+        let mut next = std::pin::pin!(limits.turn());
+        let waited = tokio::time::timeout(Duration::from_millis(20), next.as_mut()).await;
+        assert!(waited.is_err(), "it waits");
+        drop(looking.pop());
+        assert!(next.await.is_ok());
     }
 }

@@ -9,7 +9,7 @@ use runcord_model::{
 };
 use runcord_model::{Deadline, Moment};
 use runcord_policy::{Ask, Evidence};
-use runcord_runbooks::{Filled, Verdict};
+use runcord_runbooks::{Filled, Scene, Verdict};
 use serde_json::{Map, Value, json};
 
 use crate::entry::Entry;
@@ -147,9 +147,10 @@ impl<A: Actions> Admitted<A> {
 
     fn preconditions(&self, seen: &A::Seen) -> Result<(), Refusal> {
         let observed = A::observe(seen);
+        let scene = Scene::new(&observed);
         let mut failed = Vec::new();
         for check in self.requested.entry.runbook.preconditions() {
-            match check.evaluate(&observed, &self.requested.filled) {
+            match check.evaluate(&scene, &self.requested.filled) {
                 Verdict::Held => {}
                 Verdict::NotHeld { message } => failed.push((check.source(), message)),
             }

@@ -107,8 +107,8 @@ impl<T: Target> Service<T> {
     }
 
     /// The tools: static for the loaded runbook set.
-    pub fn tools(&self) -> Vec<ToolSpec> {
-        self.library.current().tools.iter().map(|tool| tool.spec.clone()).collect()
+    pub fn tools(&self) -> Vec<Arc<ToolSpec>> {
+        self.library.current().tools.iter().map(|tool| Arc::clone(&tool.spec)).collect()
     }
 
     /// The runbooks, as resources and prompts.
@@ -253,6 +253,7 @@ impl<T: Target> Service<T> {
         ledger
             .note_read(principal, entry.runbook.name(), &params, &clock::now()?)
             .map_err(|e| refuse::ledger(&e))?;
+        let _turn = self.limits.turn().await?;
         let mut results = Map::new();
         for ((id, _), action) in entry.runbook.step_actions().zip(admitted.actions()) {
             results.insert(id.to_owned(), self.target.read(action).await?);
@@ -275,11 +276,13 @@ impl<T: Target> Service<T> {
         let entry = Arc::clone(requested.entry());
         progress.note(0.0, Some(4.0), "asking policy");
         let admitted = self.admit(principal, loaded, requested, &target)?;
+        let turn = self.limits.turn().await?;
         progress.note(1.0, Some(4.0), "looking at the target");
         let probed = admitted.probe(&self.target).await?;
         progress.note(2.0, Some(4.0), "asking the target for a dry-run");
         let fixed = Fixed { at: now.utc, plan: clock::plan_id()? };
         let planned = probed.plan(&self.target, fixed).await?;
+        drop(turn);
         progress.note(3.0, Some(4.0), "measuring and judging");
         let judged = planned.measure().judge(&now);
         let (plan, beside) = judged.freeze(ledger.installation(), &now)?;

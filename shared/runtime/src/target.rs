@@ -61,7 +61,7 @@ pub trait Actions: Clone + Debug + Send + Sync + 'static {
     type DryRun: Debug + Send + Sync;
 
     /// All that this server can do and see.
-    fn catalog() -> Catalog;
+    fn catalog() -> &'static Catalog;
     /// Reads a filled-in step into a typed action.
     fn action(call: &StepCall) -> Result<Self::Action, BadStep>;
     /// What carrying out `action` means, given what was seen.

@@ -1,7 +1,7 @@
 //! The tools that a client sees: those that the loaded runbooks declare, and the few that every server has.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -10,6 +10,7 @@ use runcord_runbooks::is_plain;
 use serde_json::{Map, Value, json};
 
 use crate::entry::Entry;
+use crate::refuse;
 
 /// What a tool does, for the annotations that clients show. Hints bind nobody: nothing rests on them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +42,21 @@ pub struct ToolSpec {
     pub hint: ToolHint,
 }
 
-/// A tool with its schemas compiled: what a client sends and what it gets are both held against them.
+/// A tool with its schemas: what a client sends and what it gets are both held against them.
 #[derive(Debug)]
 pub struct Tool {
     /// What the client sees.
-    pub spec: ToolSpec,
-    input: Validator,
-    output: Validator,
+    pub spec: Arc<ToolSpec>,
+    input: Compiled,
+    output: Compiled,
+}
+
+/// A schema, compiled when something is first held against it: compiling all of them would be most of a server's start,
+/// and most tools of a session are never called. Empty when it is no schema: nothing follows that.
+type Compiled = OnceLock<Option<Validator>>;
+
+fn compiled<'c>(kept: &'c Compiled, schema: &Map<String, Value>) -> Option<&'c Validator> {
+    kept.get_or_init(|| jsonschema::draft202012::new(&Value::Object(schema.clone())).ok()).as_ref()
 }
 
 impl Tool {
@@ -62,7 +71,8 @@ impl Tool {
     /// `invalid_params`, naming the parameter and the rule, never the value.
     pub fn check_input(&self, args: &Map<String, Value>) -> Result<(), Refusal> {
         let args = Value::Object(args.clone());
-        let Some(error) = self.input.iter_errors(&args).next() else { return self.check_text(&args) };
+        let schema = self.input().ok_or_else(|| refuse::internal("an input schema does not compile"))?;
+        let Some(error) = schema.iter_errors(&args).next() else { return self.check_text(&args) };
         let at = error.instance_path().as_str().trim_start_matches('/').to_owned();
         let param = if at.is_empty() { blamed(error.kind()) } else { at };
         let rule = error.schema_path().as_str().rsplit('/').next().unwrap_or_default().to_owned();
@@ -95,10 +105,26 @@ impl Tool {
 
     /// Where a result breaks the output schema, if it does.
     pub fn broken_output(&self, result: &Value) -> Option<String> {
-        self.output
+        let Some(schema) = self.output() else {
+            return Some("the schema itself, which does not compile".to_owned());
+        };
+        schema
             .iter_errors(result)
             .next()
             .map(|error| format!("{} at {}", error.schema_path(), error.instance_path()))
+    }
+
+    /// Whether both schemas compile.
+    pub fn has_schemas(&self) -> bool {
+        self.input().is_some() && self.output().is_some()
+    }
+
+    fn input(&self) -> Option<&Validator> {
+        compiled(&self.input, &self.spec.input)
+    }
+
+    fn output(&self) -> Option<&Validator> {
+        compiled(&self.output, &self.spec.output)
     }
 }
 
@@ -120,19 +146,9 @@ fn blamed(kind: &ValidationErrorKind) -> String {
 }
 
 /// Every tool of a server, in the order in which clients show them.
-///
-/// # Errors
-/// A schema that does not compile, by the tool's name.
-pub fn all(runbooks: &BTreeMap<RunbookName, Arc<Entry>>, catalog: &Catalog) -> Result<Vec<Tool>, String> {
-    runbooks.values().map(|entry| of_runbook(entry, catalog)).chain(common()).map(compile).collect()
-}
-
-fn compile(spec: ToolSpec) -> Result<Tool, String> {
-    let validator = |schema: &Map<String, Value>| {
-        jsonschema::draft202012::new(&Value::Object(schema.clone()))
-            .map_err(|e| format!("{}: {e}", spec.name))
-    };
-    Ok(Tool { input: validator(&spec.input)?, output: validator(&spec.output)?, spec })
+pub fn all(runbooks: &BTreeMap<RunbookName, Arc<Entry>>, catalog: &Catalog) -> Vec<Tool> {
+    let tool = |spec| Tool { spec: Arc::new(spec), input: Compiled::new(), output: Compiled::new() };
+    runbooks.values().map(|entry| of_runbook(entry, catalog)).chain(common()).map(tool).collect()
 }
 
 fn of_runbook(entry: &Entry, catalog: &Catalog) -> ToolSpec {

@@ -38,10 +38,15 @@ pub(super) async fn look(
     let namespaces = namespaces(pods, &fetched);
     let mut budgets = Budgets::default();
     for namespace in &namespaces {
-        budgets.read(reader, namespace).await?;
-        let slices: Vec<EndpointSlice> = reader.list(Some(namespace), ListParams::default()).await?;
+        let all = ListParams::default;
+        let (found, slices, ingresses) = futures::try_join!(
+            reader.list::<PodDisruptionBudget>(Some(namespace), all()),
+            reader.list::<EndpointSlice>(Some(namespace), all()),
+            reader.list::<Ingress>(Some(namespace), all()),
+        )?;
+        budgets.take(found)?;
         seen.services.extend(convert::services(&slices)?);
-        for ingress in reader.list::<Ingress>(Some(namespace), ListParams::default()).await? {
+        for ingress in ingresses {
             seen.ingresses.push(convert::ingress(&ingress)?);
         }
     }
@@ -83,8 +88,8 @@ struct Budgets {
 }
 
 impl Budgets {
-    async fn read(&mut self, reader: &Reader, namespace: &Namespace) -> Result<(), ProbeError> {
-        for api in reader.list::<PodDisruptionBudget>(Some(namespace), ListParams::default()).await? {
+    fn take(&mut self, found: Vec<PodDisruptionBudget>) -> Result<(), ProbeError> {
+        for api in found {
             let budget = convert::budget(&api)?;
             self.read.push((api, budget));
         }

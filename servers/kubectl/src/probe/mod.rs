@@ -9,7 +9,7 @@ pub(crate) mod owners;
 mod quotas;
 mod room;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k8s_openapi::api::core::v1::{Node as ApiNode, Pod as ApiPod};
 use kube::api::ListParams;
@@ -21,7 +21,7 @@ use crate::convert::{self, Malformed};
 use crate::names::{NodeName, Uid};
 use crate::reader::{ReadError, Reader};
 use crate::refuse::unreachable;
-use crate::seen::{Focus, OwnerRef, Seen};
+use crate::seen::{Focus, Node, OwnerRef, Seen};
 use crate::{queues, secrets, upkeep, volumes};
 
 pub(crate) use around::ready_pods;
@@ -57,19 +57,19 @@ pub(crate) async fn probe(
     remembered: &BTreeSet<OwnerRef>,
 ) -> Result<Seen, ProbeError> {
     let mut seen = Seen { focus: focus(actions), ..Seen::default() };
-    if !seen.focus.nodes.is_empty() {
-        nodes(reader, &mut seen).await?;
-    }
-    let mut pods = Vec::new();
-    for node in &seen.focus.drained {
-        pods.extend(pods_on(reader, node).await?);
-    }
-    let named_pods = upkeep::probe::named_pods(reader, &seen.focus).await?;
+    let focus = &seen.focus;
+    // What does not hang on each other is asked for at the same time; the wire holds how much that may be.
+    let (nodes_named, mut pods, named_pods, mut fetched) = futures::try_join!(
+        async { if focus.nodes.is_empty() { Ok(BTreeMap::new()) } else { nodes(reader).await } },
+        async { Ok(pods_on(reader, &focus.drained).await?) },
+        async { Ok(upkeep::probe::named_pods(reader, focus).await?) },
+        named(reader, &focus.workloads),
+    )?;
+    seen.nodes = nodes_named;
     if !named_pods.is_empty() && seen.nodes.is_empty() {
-        nodes(reader, &mut seen).await?;
+        seen.nodes = nodes(reader).await?;
     }
     pods.extend(named_pods);
-    let mut fetched = named(reader, &seen.focus.workloads).await?;
     seen.secrets = secrets::probe::look(reader, &seen.focus.secrets).await?;
     owners::consumers(reader, &seen.secrets, &mut fetched).await?;
     let keepers = owners::keepers(reader, &pods, &mut fetched).await?;
@@ -105,12 +105,9 @@ pub(crate) async fn probe(
     Ok(seen)
 }
 
-async fn nodes(reader: &Reader, seen: &mut Seen) -> Result<(), ProbeError> {
-    for node in reader.list::<ApiNode>(None, ListParams::default()).await? {
-        let (name, node) = convert::node(&node)?;
-        seen.nodes.insert(name, node);
-    }
-    Ok(())
+async fn nodes(reader: &Reader) -> Result<BTreeMap<NodeName, Node>, ProbeError> {
+    let listed = reader.list::<ApiNode>(None, ListParams::default()).await?;
+    Ok(listed.iter().map(convert::node).collect::<Result<_, _>>()?)
 }
 
 fn focus(actions: &[Action]) -> Focus {
@@ -140,10 +137,14 @@ fn scaled(actions: &[Action]) -> Vec<WorkloadRef> {
     actions.iter().filter(|a| matches!(a, Action::Scale(_))).filter_map(Action::workload).collect()
 }
 
-async fn pods_on(reader: &Reader, node: &NodeName) -> Result<Vec<ApiPod>, ReadError> {
-    let on_node =
-        ListParams { field_selector: Some(format!("spec.nodeName={node}")), ..ListParams::default() };
-    reader.list(None, on_node).await
+async fn pods_on(reader: &Reader, nodes: &BTreeSet<NodeName>) -> Result<Vec<ApiPod>, ReadError> {
+    let mut pods = Vec::new();
+    for node in nodes {
+        let on_node =
+            ListParams { field_selector: Some(format!("spec.nodeName={node}")), ..ListParams::default() };
+        pods.extend(reader.list::<ApiPod>(None, on_node).await?);
+    }
+    Ok(pods)
 }
 
 /// The workloads named; those that are not there are left out, and the draft says so.

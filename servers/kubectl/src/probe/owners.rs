@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::{DaemonSet, Deployment, ReplicaSet, StatefulSet};
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Pod as ApiPod, PodSpec, PodTemplateSpec, ReplicationController};
@@ -14,6 +15,9 @@ use crate::names::{Namespace, ObjectName, Uid};
 use crate::reader::Reader;
 use crate::secrets::SecretsSeen;
 use crate::seen::{Charges, Keeper, OwnerRef, Workload};
+
+/// So many controllers are looked up at the same time.
+const TOGETHER: usize = 8;
 
 /// A workload, with what is needed once more to look around it.
 pub(crate) struct Fetched {
@@ -93,26 +97,28 @@ pub(crate) async fn keepers(
     for pod in pods {
         controllers.extend(convert::controller(&pod.metadata)?);
     }
+    let asked: Vec<_> = controllers.iter().map(|controller| resolve(reader, controller)).collect();
+    let resolved: Vec<_> = stream::iter(asked).buffered(TOGETHER).try_collect().await?;
     let mut keepers = BTreeMap::new();
-    for controller in controllers {
+    for (controller, found) in controllers.iter().zip(resolved) {
         let keeper = match controller.known {
-            ControllerKind::DaemonSet => Keeper::DaemonSet(as_owner(&controller)),
+            ControllerKind::DaemonSet => Keeper::DaemonSet(as_owner(controller)),
             ControllerKind::Foreign => {
                 let workload = Workload {
-                    id: as_owner(&controller),
+                    id: as_owner(controller),
                     counts: None,
                     rollout: None,
                     budgets: BTreeSet::new(),
                     charges: Charges::default(),
                 };
                 add(fetched, Fetched::new(workload, None, None));
-                Keeper::Owner(as_owner(&controller))
+                Keeper::Owner(as_owner(controller))
             }
             ControllerKind::Deployment
             | ControllerKind::ReplicaSet
             | ControllerKind::StatefulSet
             | ControllerKind::ReplicationController
-            | ControllerKind::Job => match resolve(reader, &controller).await? {
+            | ControllerKind::Job => match found {
                 // Its controller is gone, so nobody makes it anew.
                 None => Keeper::Nobody,
                 Some(found) => {
@@ -122,7 +128,7 @@ pub(crate) async fn keepers(
                 }
             },
         };
-        keepers.insert(controller.uid, keeper);
+        keepers.insert(controller.uid.clone(), keeper);
     }
     Ok(keepers)
 }
@@ -174,10 +180,15 @@ fn as_owner(controller: &Controller) -> OwnerRef {
     }
 }
 
-/// The controller itself, or the Deployment above it.
+/// The controller itself, or the Deployment above it; nothing when it is gone, or is none whose replicas count here.
 async fn resolve(reader: &Reader, controller: &Controller) -> Result<Option<Fetched>, ProbeError> {
-    if controller.known != ControllerKind::ReplicaSet {
-        return fetch_owner(reader, &as_owner(controller)).await;
+    match controller.known {
+        ControllerKind::DaemonSet | ControllerKind::Foreign => return Ok(None),
+        ControllerKind::Deployment
+        | ControllerKind::StatefulSet
+        | ControllerKind::ReplicationController
+        | ControllerKind::Job => return fetch_owner(reader, &as_owner(controller)).await,
+        ControllerKind::ReplicaSet => {}
     }
     let Some((own, above)) = replica_set(reader, &controller.namespace, &controller.name).await? else {
         return Ok(None);

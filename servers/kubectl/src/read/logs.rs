@@ -2,25 +2,29 @@
 //!
 //! A log moves while it is read. So a page's cursor is the time of the window's first line and how many lines have been
 //! read from there: later pages are read from that time on, and new lines at the end do not shift them.
+//!
+//! The window is cleaned as a whole and cut into pages then: a key that goes over many lines is one secret, wherever a
+//! page ends. So the lines that are filtered and counted are cleaned ones.
+
+use std::borrow::Cow;
 
 use http::{Request, StatusCode};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod as ApiPod;
-use runcord_model::text::Cleaner;
 use runcord_model::{Code, Refusal};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::secrets::{self, Known, Redaction};
 use crate::actions::PodLogs;
-use crate::names::{ContainerName, PageCursor, PodName};
+use crate::names::{ContainerName, Literal, PageCursor, PodName};
 use crate::reader::Reader;
 use crate::refuse::{precondition, unreachable};
 
-/// The text of one page, in bytes.
-const PAGE_BYTES: usize = 24_000;
-/// So many lines before a page are looked at with it: a key may have begun there.
-const CONTEXT: usize = 100;
+/// The text of one page, in bytes of JSON.
+const PAGE_BYTES: usize = 7_500;
+/// The longest line of a page, in bytes: less than a page, and more than any but a line of thousands of wide characters.
+const SHOWN_BYTES: usize = 7_000;
 /// As much of a log as is read at all.
 const WINDOW_BYTES: usize = 2_000_000;
 /// The longest line taken; the rest of it would not be shown.
@@ -162,23 +166,14 @@ impl Cursor {
 }
 
 fn page(logs: &PodLogs, container: ContainerName, text: &str, cursor: Cursor, known: &Known) -> Logs {
-    let window: Vec<&str> = text.lines().take(logs.tail.get() as usize).collect();
+    let window: Vec<&str> =
+        text.lines().take(logs.tail.get() as usize).map(|line| cut(line, LINE_BYTES)).collect();
     let from = cursor.from.or_else(|| window.first().and_then(|line| time(line)));
-    let (mut taken, mut bytes, mut read) = (Vec::new(), 0, cursor.read);
-    for line in cleaned(logs, &window, cursor.read, &known.cleaner) {
-        // In what is shown: whoever could look for what is hidden could guess it, letter by letter.
-        let wanted = logs.contains.as_ref().is_none_or(|literal| message(&line).contains(literal.as_str()));
-        if wanted && bytes + line.len() > PAGE_BYTES {
-            break;
-        }
-        if wanted {
-            bytes += line.len() + 1;
-            taken.push(line);
-        }
-        read += 1;
-    }
-    let next_page = if read < window.len() { Cursor { from, read }.write() } else { None };
-    let truncated = if read < window.len() {
+    let cleaned = known.cleaner.lines(&window.join("\n"));
+    let lines: Vec<&str> = cleaned.iter().map(String::as_str).collect();
+    let (taken, read) = taken(&lines, cursor.read, logs.contains.as_ref());
+    let next_page = if read < lines.len() { Cursor { from, read }.write() } else { None };
+    let truncated = if read < lines.len() {
         Truncated::MorePages
     } else if text.len() >= WINDOW_BYTES {
         Truncated::WindowTooLarge
@@ -196,23 +191,33 @@ fn page(logs: &PodLogs, container: ContainerName, text: &str, cursor: Cursor, kn
     }
 }
 
-/// The lines from `first` on, cleaned together with those before them: all when they are filtered, otherwise as many as
-/// may fit on a page.
-fn cleaned(logs: &PodLogs, window: &[&str], first: usize, cleaner: &Cleaner) -> Vec<String> {
-    let context = first.min(CONTEXT);
-    let (mut lines, mut bytes) = (Vec::new(), 0);
-    for line in window.iter().skip(first - context).map(|line| cut(line)) {
-        if lines.len() > context && bytes > PAGE_BYTES && logs.contains.is_none() {
-            break;
+/// The lines of the page that begins after `read` lines, and where it ends.
+fn taken<'l>(lines: &[&'l str], mut read: usize, contains: Option<&Literal>) -> (Vec<Cow<'l, str>>, usize) {
+    let (mut taken, mut bytes) = (Vec::new(), 0);
+    for line in lines.iter().skip(read) {
+        if contains.is_none_or(|literal| message(line).contains(literal.as_str())) {
+            let line = shown(line);
+            // The quotes around it are as long as the line break between two.
+            bytes += serde_json::to_string(&line).map_or(PAGE_BYTES, |text| text.len());
+            if bytes > PAGE_BYTES && !taken.is_empty() {
+                break;
+            }
+            taken.push(line);
         }
-        bytes += if lines.len() < context { 0 } else { line.len() };
-        lines.push(line);
+        read += 1;
     }
-    cleaner.lines(&lines.join("\n")).into_iter().skip(context).collect()
+    (taken, read)
 }
 
-fn cut(line: &str) -> &str {
-    let end = (0..=LINE_BYTES.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
+fn shown(line: &str) -> Cow<'_, str> {
+    match cut(line, SHOWN_BYTES) {
+        whole if whole.len() == line.len() => Cow::Borrowed(whole),
+        part => Cow::Owned(format!("{part}‹line cut: {} bytes›", line.len() - part.len())),
+    }
+}
+
+fn cut(line: &str, bytes: usize) -> &str {
+    let end = (0..=bytes.min(line.len())).rev().find(|at| line.is_char_boundary(*at)).unwrap_or(0);
     line.get(..end).unwrap_or("")
 }
 
@@ -260,12 +265,44 @@ mod tests {
         let (mut seen, mut cursor) = (Vec::new(), Cursor::default());
         loop {
             let page = page(&logs, "c".parse().unwrap(), &text, cursor, &Known::by_shape());
-            assert!(page.untrusted.len() <= PAGE_BYTES);
+            assert!(size(&page) < 8 * 1024);
             seen.extend(page.untrusted.lines().map(|l| l.split(' ').nth(2).unwrap().to_owned()));
             let Some(next) = page.next_page else { break };
             cursor = Cursor::read(&next).unwrap();
         }
         assert_eq!(seen, (0..100).map(|i| i.to_string()).collect::<Vec<_>>());
+    }
+
+    fn size(page: &Logs) -> usize {
+        serde_json::to_string(page).unwrap().len()
+    }
+
+    #[test]
+    fn a_page_keeps_to_its_size_whatever_is_in_it() {
+        for odd in ["\"", "\\", "\u{1f600}", "\u{202e}", "\u{7}", "\u{fffd}", "‹"] {
+            for width in [1, 100, 3_000] {
+                let stamped = |i: usize| format!("2026-11-22T10:00:{i:02}Z {}\n", odd.repeat(width));
+                let page = first(&ask(None, 1000), &(0..60).map(stamped).collect::<String>());
+                assert!(page.lines > 0 && size(&page) < 8 * 1024, "{odd:?} {width}: {}", size(&page));
+            }
+        }
+    }
+
+    #[test]
+    fn a_key_that_goes_over_pages_is_redacted_on_each() {
+        let key =
+            format!("-----BEGIN PRIVATE KEY-----\n{}-----END PRIVATE KEY-----\n", "Zm9vYmFy\n".repeat(3_000));
+        let text = format!("2026-11-22T10:00:00Z before\n{key}2026-11-22T10:00:01Z after\n");
+        let page = first(&ask(None, 1000), &text);
+        assert!(!page.untrusted.contains("Zm9v"), "{}", page.untrusted);
+        assert_eq!(page.untrusted, "2026-11-22T10:00:00Z before\n-----BEGIN PRIVATE KEY-----‹redacted›");
+    }
+
+    #[test]
+    fn the_filter_cannot_ask_for_a_secret() {
+        let text = "2026-11-22T10:00:00Z password=hunter2-hunter2\n";
+        assert_eq!(first(&ask(Some("hunter2"), 10), text).lines, 0);
+        assert_eq!(first(&ask(Some("password"), 10), text).lines, 1);
     }
 
     #[test]

@@ -77,21 +77,30 @@ pub struct PodLine {
 }
 
 pub(super) async fn read(reader: &Reader, named: &WorkloadRef) -> Result<Status, Refusal> {
-    let (known, found) = futures::join!(secrets::of(reader, &named.namespace), fetch(reader, named));
+    let mut text = String::new();
+    let looked = async {
+        futures::try_join!(
+            fetch(reader, named),
+            conditions(reader, named, &mut text),
+            warnings_about(reader, &named.namespace, named.kind.as_str(), named.name.as_str()),
+        )
+    };
+    let (known, looked) = futures::join!(secrets::of(reader, &named.namespace), looked);
     let Known { cleaner, redaction } = known?;
-    let found = found?.ok_or_else(|| {
+    let (found, conditions, mut events) = looked?;
+    let found = found.ok_or_else(|| {
         precondition(format!("there is no {named}"), "Look up its kind, namespace and name.")
     })?;
     let workload =
         workload_view(&found.workload).ok_or_else(|| internal("a workload was seen without its rollout"))?;
-    let mut text = String::new();
-    let (conditions, pods) = futures::try_join!(
-        conditions(reader, named, &mut text),
-        pods(reader, &named.namespace, found.selector.as_ref())
-    )?;
+    let pods = pods(reader, &named.namespace, found.selector.as_ref()).await?;
     let unready: Vec<_> = pods.iter().filter(|p| !convert::is_ready(p)).collect();
     unready.iter().take(EVENTS).for_each(|pod| explain(pod, &mut text));
-    let warnings = warnings(reader, named, &unready, &mut text).await?;
+    let names = unready.iter().filter_map(|p| PodName::try_from(p.metadata.name.clone()?).ok());
+    let names: Vec<_> = names.take(PODS_ASKED).collect();
+    let asked = names.iter().map(|name| warnings_about(reader, &named.namespace, "Pod", name.as_str()));
+    events.extend(futures::future::try_join_all(asked).await?.into_iter().flatten());
+    let warnings = newest(events, &mut text);
     Ok(Status {
         workload,
         conditions,
@@ -180,22 +189,20 @@ fn explain(pod: &ApiPod, text: &mut String) {
     }
 }
 
-/// The newest warnings about the workload and about some of its pods that are not ready.
-async fn warnings(
+/// Recent warnings about one object.
+async fn warnings_about(
     reader: &Reader,
-    named: &WorkloadRef,
-    unready: &[&ApiPod],
-    text: &mut String,
-) -> Result<usize, ProbeError> {
-    let mut asked = vec![(named.kind.as_str(), named.name.to_string())];
-    let names = unready.iter().filter_map(|p| PodName::try_from(p.metadata.name.clone()?).ok());
-    asked.extend(names.take(PODS_ASKED).map(|name| ("Pod", name.to_string())));
-    let pages = asked.into_iter().map(|(kind, name)| {
-        let about = format!("type=Warning,involvedObject.kind={kind},involvedObject.name={name}");
-        let params = ListParams { field_selector: Some(about), limit: Some(100), ..ListParams::default() };
-        reader.first_page::<Event>(&named.namespace, params)
-    });
-    let mut events: Vec<Event> = futures::future::try_join_all(pages).await?.into_iter().flatten().collect();
+    namespace: &Namespace,
+    kind: &str,
+    name: &str,
+) -> Result<Vec<Event>, ProbeError> {
+    let about = format!("type=Warning,involvedObject.kind={kind},involvedObject.name={name}");
+    let params = ListParams { field_selector: Some(about), limit: Some(100), ..ListParams::default() };
+    Ok(reader.first_page::<Event>(namespace, params).await?)
+}
+
+/// Tells the newest of the warnings; how many those are.
+fn newest(mut events: Vec<Event>, text: &mut String) -> usize {
     let when = |e: &Event| e.last_timestamp.as_ref().map(|t| t.0).or(e.event_time.as_ref().map(|t| t.0));
     events.sort_by_key(|event| std::cmp::Reverse(when(event)));
     events.truncate(EVENTS);
@@ -207,5 +214,5 @@ async fn warnings(
         let _ =
             writeln!(text, "warning {at} {about}: {reason} ({} times): {message}", event.count.unwrap_or(1));
     }
-    Ok(events.len())
+    events.len()
 }

@@ -1,7 +1,7 @@
 //! A service without a target behind it.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use runcord_model::{Code, Principal, Refusal};
@@ -46,15 +46,16 @@ impl Served for FakeService {
         "runcord-fake".to_owned()
     }
 
-    fn tools(&self) -> Vec<ToolSpec> {
-        vec![
+    fn tools(&self) -> Vec<Arc<ToolSpec>> {
+        let all = [
             spec("plan_drain_node", ToolHint::Plans),
             spec("apply_plan", ToolHint::Applies),
             spec("refused", ToolHint::Plans),
             spec("long_look", ToolHint::Reads),
             spec("panics", ToolHint::Reads),
             spec("panics_while_applying", ToolHint::Applies),
-        ]
+        ];
+        all.map(Arc::new).into()
     }
 
     fn runbooks(&self) -> Vec<RunbookPage> {

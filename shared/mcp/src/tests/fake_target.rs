@@ -1,7 +1,7 @@
 //! The smallest target there is: a lamp that can be looked at and switched. It counts what reaches it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use runcord_flow::{ActKind, Permit, Settled};
@@ -73,30 +73,35 @@ fn spec(name: &'static str, effect: EffectKind, with: Value, output: Value) -> A
     ActionSpec { name, doc: "a lamp", effect, with, output, observes: &["lamp"] }
 }
 
+fn catalog() -> Catalog {
+    let object = |properties: Value, required: Value| json!({"type": "object", "additionalProperties": false, "properties": properties, "required": required});
+    let level = json!({"level": {"type": "integer"}});
+    Catalog {
+        server: "fake",
+        actions: vec![
+            spec("switch", EffectKind::Mutating, object(level.clone(), json!(["level"])), json!(false)),
+            spec(
+                "look",
+                EffectKind::ReadOnly,
+                object(json!({}), json!([])),
+                object(json!({"untrusted": {"type": "string"}}), json!(["untrusted"])),
+            ),
+        ],
+        observation: object(json!({"lamp": object(level, json!(["level"]))}), json!(["lamp"])),
+        sample: json!({"lamp": {"level": 1}}),
+        check,
+    }
+}
+
 impl Actions for FakeActions {
     type Action = StepCall;
     type Seen = i64;
     type Act = i64;
     type DryRun = ();
 
-    fn catalog() -> Catalog {
-        let object = |properties: Value, required: Value| json!({"type": "object", "additionalProperties": false, "properties": properties, "required": required});
-        let level = json!({"level": {"type": "integer"}});
-        Catalog {
-            server: "fake",
-            actions: vec![
-                spec("switch", EffectKind::Mutating, object(level.clone(), json!(["level"])), json!(false)),
-                spec(
-                    "look",
-                    EffectKind::ReadOnly,
-                    object(json!({}), json!([])),
-                    object(json!({"untrusted": {"type": "string"}}), json!(["untrusted"])),
-                ),
-            ],
-            observation: object(json!({"lamp": object(level, json!(["level"]))}), json!(["lamp"])),
-            sample: json!({"lamp": {"level": 1}}),
-            check,
-        }
+    fn catalog() -> &'static Catalog {
+        static CATALOG: LazyLock<Catalog> = LazyLock::new(catalog);
+        &CATALOG
     }
 
     fn action(call: &StepCall) -> Result<StepCall, BadStep> {

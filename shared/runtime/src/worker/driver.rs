@@ -8,7 +8,7 @@ use runcord_flow::{ActKind, Command, Event, Settled, StopCause};
 use runcord_ledger::{KeptRun, Ledger, PermitRefused, RunLock};
 use runcord_model::RecordKind;
 use runcord_model::run::{Verification, VerifiedCheck};
-use runcord_runbooks::{Check, Verdict};
+use runcord_runbooks::{Check, Scene, Verdict};
 use serde_json::json;
 
 use super::{CORD_EVERY, Carried, WorkError};
@@ -99,8 +99,9 @@ impl<'a, T: Target> Driver<'a, T> {
             return Ok(Event::GuardHeld);
         }
         let observed = T::A::observe(&self.probe().await?);
+        let scene = Scene::new(&observed);
         for check in self.carried.runbook.guard() {
-            if let Verdict::NotHeld { message } = check.evaluate(&observed, &self.carried.filled) {
+            if let Verdict::NotHeld { message } = check.evaluate(&scene, &self.carried.filled) {
                 return Ok(Event::GuardBroken { reason: message });
             }
         }
@@ -261,8 +262,9 @@ impl<'a, T: Target> Driver<'a, T> {
         let mut checks = vec![self.effect_in_place(&seen)];
         if self.carried.material.origin == Origin::Steps {
             let observed = T::A::observe(&seen);
+            let scene = Scene::new(&observed);
             checks.extend(self.carried.runbook.verify().iter().map(|check| {
-                let (held, message) = match check.evaluate(&observed, &self.carried.filled) {
+                let (held, message) = match check.evaluate(&scene, &self.carried.filled) {
                     Verdict::Held => (true, HOLDS.to_owned()),
                     Verdict::NotHeld { message } => (false, message),
                 };

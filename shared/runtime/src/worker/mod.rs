@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use runcord_flow::Command;
 use runcord_ledger::{DriveError, KeptRun, Ledger, LedgerError, RunLock};
 use runcord_model::{Refusal, RunId};
-use runcord_runbooks::{Filled, Runbook};
+use runcord_runbooks::{Checker, Filled, Runbook};
 
 use crate::material::RunMaterial;
 use crate::target::{Actions, Target};
@@ -117,7 +117,7 @@ impl<A: Actions> Carried<A> {
     fn of(kept: &KeptRun) -> Option<Self> {
         let material: RunMaterial<A> = serde_json::from_value(kept.extras.clone()).ok()?;
         let (file, text) = &material.runbook;
-        let runbook = entry::one(file, text, &A::catalog()).ok()??.runbook;
+        let runbook = entry::one(file, text, &Checker::new(A::catalog())).ok()??.runbook;
         let filled = runbook.fill(&material.args).ok()?;
         Some(Self { material, runbook, filled })
     }

@@ -1,25 +1,29 @@
 //! A cluster of a given size. Pods are bound by their template, so that no scheduler stands between, and every workload's
-//! pods are on one node.
+//! pods are on one node. Every workload has a Service.
 
 use std::time::Duration;
 
 use anyhow::Result;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Event, Pod};
-use kube::api::{ListParams, PostParams};
-use runcord_tests::cluster::{is_ready, wait_for};
+use k8s_openapi::api::core::v1::{Event, Service};
+use kube::api::{Api, ListParams, PostParams};
+use runcord_tests::cluster::wait_for;
 use runcord_tests::{Bed, objects};
 use serde_json::json;
 
 /// Pods of each workload.
 const REPLICAS: usize = 10;
-/// Pods of the node that is drained.
-const DRAINED: usize = 100;
+/// Workloads on the first node, which is drained.
+const DRAINED: usize = 10;
+/// Namespaces that share the workloads.
+const NAMESPACES: usize = 10;
 /// Warnings in the namespace that is read.
 const WARNINGS: usize = 50;
 /// So many objects are made at once.
 const AT_ONCE: usize = 16;
+/// How long the controllers are left alone after the last pod is ready: endpoints follow pods.
+const CALM: Duration = Duration::from_secs(15);
 
 /// How large.
 #[derive(Debug, Clone, Copy)]
@@ -31,6 +35,25 @@ pub(crate) struct Size {
 impl Size {
     pub(crate) fn pods(self) -> usize {
         self.workloads * REPLICAS
+    }
+
+    /// A tenth, as far as it still holds the nodes that are drained and some more.
+    pub(crate) fn tenth(self) -> Self {
+        Self { nodes: (self.nodes / 10).max(5), workloads: (self.workloads / 10).max(20) }
+    }
+
+    /// The node of a workload: ten are on the first, one on the second, the others on the rest.
+    fn node(self, workload: usize) -> usize {
+        match workload {
+            ..DRAINED => 1,
+            DRAINED => 2,
+            _ => workload % (self.nodes - 2) + 3,
+        }
+    }
+
+    /// The namespace of a workload: those that are drained are all in the first.
+    fn namespace(self, workload: usize) -> usize {
+        if workload <= DRAINED { 0 } else { workload * NAMESPACES / self.workloads }
     }
 }
 
@@ -44,21 +67,20 @@ pub(crate) struct Crowd {
     /// One of its pods.
     pub(crate) pod: String,
     /// A node with a hundred pods.
-    pub(crate) node: String,
+    pub(crate) full: String,
+    /// A node with ten.
+    pub(crate) light: String,
 }
 
-/// Fills the bed. The first tenth of the workloads is in the bed's own namespace; the others are in nine more.
+/// Fills the bed, and waits until nothing moves any more.
 pub(crate) async fn fill(bed: &Bed, size: Size) -> Result<Crowd> {
     let name = |n: usize| if n == 0 { bed.name.to_string() } else { format!("{}-{n}", bed.name) };
-    for n in 1..10 {
+    let node = |n: usize| format!("{}-n{n}", bed.name);
+    for n in 1..NAMESPACES {
         bed.cluster.namespace(&name(n)).await?;
     }
-    let full = DRAINED / REPLICAS;
     stream::iter(0..size.workloads)
-        .map(|n| {
-            let node = if n < full { 1 } else { n % (size.nodes - 1) + 2 };
-            deploy(bed, name(n * 10 / size.workloads), n, format!("{}-n{node}", bed.name))
-        })
+        .map(|n| deploy(bed, name(size.namespace(n)), n, node(size.node(n))))
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<()>>()
         .await?;
@@ -68,12 +90,11 @@ pub(crate) async fn fill(bed: &Bed, size: Size) -> Result<Crowd> {
         .buffer_unordered(AT_ONCE)
         .try_collect::<Vec<()>>()
         .await?;
-    for n in 0..10 {
-        ready(bed, &name(n), size.pods() / 10).await?;
-    }
+    ready(bed, size.pods()).await?;
+    tokio::time::sleep(CALM).await;
     let pods = bed.cluster.pods(&namespace, "app=w0").await?;
     let pod = pods.first().and_then(|pod| pod.metadata.name.clone()).unwrap_or_default();
-    Ok(Crowd { namespace, workload: "w0".to_owned(), pod, node: format!("{}-n1", bed.name) })
+    Ok(Crowd { namespace, workload: "w0".to_owned(), pod, full: node(1), light: node(2) })
 }
 
 async fn deploy(bed: &Bed, namespace: String, n: usize, node: String) -> Result<()> {
@@ -86,6 +107,8 @@ async fn deploy(bed: &Bed, namespace: String, n: usize, node: String) -> Result<
     }
     let api = bed.cluster.api::<Deployment>(&namespace);
     api.create(&PostParams::default(), &serde_json::from_value(object)?).await?;
+    let service = serde_json::from_value(objects::service(&format!("w{n}")))?;
+    bed.cluster.api::<Service>(&namespace).create(&PostParams::default(), &service).await?;
     Ok(())
 }
 
@@ -101,12 +124,14 @@ async fn warn(bed: &Bed, namespace: &str, n: usize) -> Result<()> {
     Ok(())
 }
 
-async fn ready(bed: &Bed, namespace: &str, count: usize) -> Result<()> {
-    let api = bed.cluster.api::<Pod>(namespace);
-    wait_for(&format!("{count} pods in {namespace}"), Duration::from_secs(600), async || {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let pods = api.list(&ListParams::default()).await?;
-        Ok((pods.iter().filter(|pod| is_ready(pod)).count() >= count).then_some(()))
+async fn ready(bed: &Bed, pods: usize) -> Result<()> {
+    let api: Api<Deployment> = Api::all(bed.cluster.client());
+    wait_for(&format!("{pods} pods"), Duration::from_secs(900), async || {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let all = api.list(&ListParams::default()).await?;
+        let ready =
+            all.iter().filter_map(|one| one.status.as_ref()?.ready_replicas).map(i64::from).sum::<i64>();
+        Ok((ready >= i64::try_from(pods)?).then_some(()))
     })
     .await
 }

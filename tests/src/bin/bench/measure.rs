@@ -1,12 +1,11 @@
 //! What is measured: a process's processor time and memory, and how long calls take.
 
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
 
 use anyhow::{Context as _, Result};
-use runcord_tests::session::{Era, Session};
 use serde_json::Value;
+
+use crate::client::{Answer, Client};
 
 /// A server to measure.
 #[derive(Debug, Clone)]
@@ -14,7 +13,6 @@ pub(crate) struct Server {
     pub(crate) name: &'static str,
     pub(crate) binary: PathBuf,
     pub(crate) environment: Vec<(&'static str, PathBuf)>,
-    pub(crate) era: Era,
     pub(crate) stderr: PathBuf,
 }
 
@@ -27,60 +25,72 @@ pub(crate) struct Cost {
     pub(crate) rss: f64,
 }
 
-/// One row: the median of many calls.
+/// One row: the medians of many calls.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Calls {
     /// From question to answer, in ms.
     pub(crate) total: f64,
     /// Without the time waited for the API server, in ms. Only our own server tells.
     pub(crate) own: Option<f64>,
-    /// The answer's text, in bytes.
+    /// Processor time of the server, in ms.
+    pub(crate) cpu: f64,
+    /// The longest answer's text, in bytes.
     pub(crate) bytes: usize,
     /// Resident memory after the last call, in MiB.
     pub(crate) rss: f64,
 }
 
 impl Server {
-    pub(crate) async fn start(&self) -> Result<Session> {
-        let environment = self.environment.iter().map(|(name, value)| (*name, value));
-        Session::start(&self.binary, &[] as &[&OsStr], environment, &self.stderr, self.era).await
+    async fn start(&self) -> Result<Client> {
+        Client::start(&self.binary, &self.environment, &self.stderr).await
     }
 
     /// From nothing to the answer of the first tools/list: the median of `times` starts.
     pub(crate) async fn starts(&self, times: usize) -> Result<Cost> {
         let mut costs = Vec::new();
         for _ in 0..times {
-            let session = self.start().await?;
-            session.tools().await?;
-            costs.push(cost(&session)?);
-            session.kill().await?;
+            let mut client = self.start().await?;
+            client.tools().await?;
+            costs.push(cost(&client)?);
         }
         Ok(Cost { cpu: median(costs.iter().map(|c| c.cpu)), rss: median(costs.iter().map(|c| c.rss)) })
     }
 
     /// `times` calls, one after the other, in a process of their own. The first, which opens connections, counts too.
     pub(crate) async fn calls(&self, tool: &str, args: &Value, times: usize) -> Result<Calls> {
-        let session = self.start().await?;
-        let (mut totals, mut owns, mut bytes) = (Vec::new(), Vec::new(), 0);
+        let mut client = self.start().await?;
+        let (mut totals, mut owns, mut cpus, mut bytes) = (Vec::new(), Vec::new(), Vec::new(), 0);
         for _ in 0..times {
-            let waited = self.waited();
-            let begun = Instant::now();
-            let answer = session
-                .call(tool, args.clone())
-                .await?
-                .done()
-                .with_context(|| format!("{} {tool}", self.name))?;
-            let total = begun.elapsed().as_secs_f64() * 1e3;
-            totals.push(total);
+            let (waited, spent) = (self.waited(), cost(&client)?.cpu);
+            let answer = client.call(tool, args).await?;
+            cpus.push(cost(&client)?.cpu - spent);
+            totals.push(answer.took);
             if let (Some(before), Some(after)) = (waited, self.waited()) {
-                owns.push(total - (after - before));
+                owns.push(answer.took - (after - before));
             }
-            bytes = answer.text.len();
+            bytes = bytes.max(self.text(tool, &answer)?);
         }
-        let rss = cost(&session)?.rss;
-        session.kill().await?;
         let own = (owns.len() > times / 2).then(|| median(owns.into_iter()));
-        Ok(Calls { total: median(totals.into_iter()), own, bytes, rss })
+        let rss = cost(&client)?.rss;
+        Ok(Calls { total: median(totals.into_iter()), own, cpu: median(cpus.into_iter()), bytes, rss })
+    }
+
+    /// `times` calls, all sent at once, in a process of their own.
+    pub(crate) async fn calls_at_once(&self, tool: &str, args: &Value, times: usize) -> Result<Calls> {
+        let mut client = self.start().await?;
+        let spent = cost(&client)?.cpu;
+        let answers = client.call_at_once(tool, args, times).await?;
+        let Cost { cpu, rss } = cost(&client)?;
+        let mut bytes = 0;
+        for answer in &answers {
+            bytes = bytes.max(self.text(tool, answer)?);
+        }
+        let total = median(answers.iter().map(|answer| answer.took));
+        Ok(Calls { total, own: None, cpu: (cpu - spent) / times as f64, bytes, rss })
+    }
+
+    fn text(&self, tool: &str, answer: &Answer) -> Result<usize> {
+        Ok(answer.text().with_context(|| format!("{} {tool}", self.name))?.len())
     }
 
     /// What the server says in its log that it has waited for the API server so far, in ms.
@@ -92,9 +102,8 @@ impl Server {
     }
 }
 
-fn cost(session: &Session) -> Result<Cost> {
-    let process = session.process().context("the server has ended")?;
-    let home = Path::new("/proc").join(process.to_string());
+fn cost(client: &Client) -> Result<Cost> {
+    let home = Path::new("/proc").join(client.process()?.to_string());
     let mut nanoseconds = 0.0;
     for thread in std::fs::read_dir(home.join("task"))? {
         let text = std::fs::read_to_string(thread?.path().join("schedstat")).unwrap_or_default();
