@@ -141,11 +141,4 @@ mod tests {
         assert_eq!((resource, field), ("persistentvolumeclaims", STORAGE));
         assert_eq!(REQUEST, format!("/{}", field.join("/")));
     }
-
-    #[test]
-    fn another_claim_of_the_same_name_is_another_effect() {
-        let mut other = grow();
-        other.claim.uid = crate::samples::uid("another");
-        assert_ne!(VolumeAct::Grow(grow()).canonical(), VolumeAct::Grow(other).canonical());
-    }
 }

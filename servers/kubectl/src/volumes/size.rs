@@ -238,7 +238,7 @@ mod tests {
             "--1",
             "20Gi\n",
             "٢Gi",
-            &"9".repeat(41),
+            &format!("{}1", "0".repeat(40)),
         ] {
             assert_eq!(size(bad), Err(BadSize), "{bad}");
         }

@@ -123,12 +123,16 @@ fn a_pod_uses_a_claim_by_name_or_as_its_own_ephemeral_volume() {
 
 #[test]
 fn a_quota_limits_all_storage_or_that_of_a_class() {
-    let of_class = "fast.storageclass.storage.k8s.io/requests.storage";
+    let of_class = |class: &str| format!("{class}.storageclass.storage.k8s.io/requests.storage");
+    let (fast, slow) = (of_class("fast"), of_class("slow"));
     let read = |more: Value| {
         let mut object = json!({
             "metadata": {"name": "room", "namespace": "shop"},
-            "spec": {"hard": {"requests.storage": "20Gi", of_class: "5Gi", "pods": "7"}},
-            "status": {"hard": {"requests.storage": "20Gi"}, "used": {"requests.storage": "12Gi", of_class: "1Gi"}}
+            "spec": {"hard": {"requests.storage": "20Gi", &fast: "5Gi", &slow: "5Gi", "pods": "7"}},
+            "status": {
+                "hard": {"requests.storage": "20Gi", &slow: "5Gi"},
+                "used": {"requests.storage": "12Gi", &fast: "1Gi"}
+            }
         });
         object["spec"].as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
         quota(&serde_json::from_value(object).unwrap()).unwrap()
@@ -137,10 +141,11 @@ fn a_quota_limits_all_storage_or_that_of_a_class() {
     let of = |class: Option<&str>| {
         limits.iter().find(|limit| limit.class.as_ref().map(|name| name.as_str()) == class).unwrap()
     };
-    assert_eq!(limits.len(), 2, "pods are no storage");
+    assert_eq!(limits.len(), 3, "pods are no storage");
     let counted = of(None).counted.as_ref().unwrap();
     assert_eq!((counted.hard.text(), counted.used.text()), ("20Gi", "12Gi"));
-    assert_eq!(of(Some("fast")).counted, None, "wanted, and not counted yet");
+    assert_eq!(of(Some("fast")).counted, None, "wanted, and not in force yet");
+    assert_eq!(of(Some("slow")).counted, None, "in force, and not counted yet");
     assert_eq!(read(json!({"scopes": ["BestEffort"]})), None, "the dry-run tells whether it is within them");
     let scoped = json!({"matchExpressions": [{"scopeName": "VolumeAttributesClass", "operator": "Exists"}]});
     assert_eq!(read(json!({"scopeSelector": scoped})), None);

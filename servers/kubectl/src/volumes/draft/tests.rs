@@ -1,9 +1,11 @@
 use runcord_model::Code;
+use runcord_runtime::target::{ActKind, Actions as _};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::act::Act;
 use crate::actions::Action;
+use crate::canonical::canonical;
 use crate::draft::draft as draft_action;
 use crate::samples::fixed;
 use crate::volumes::samples::{seen, storage, with};
@@ -41,9 +43,25 @@ fn a_claim_is_asked_to_grow_and_waited_for() {
     };
     assert_eq!(*grow, crate::volumes::samples::grow());
     assert_eq!((wait.size.bytes(), wait.timeout.seconds()), (20 << 30, 600));
+    let kinds: Vec<_> = draft.acts.iter().map(KubectlActions::kind).collect();
+    assert_eq!(kinds, [ActKind::Mutate, ActKind::Await]);
     let after = &draft.predicted.volumes.claims[0];
     assert_eq!((after.bytes(), after.requested.bytes()), (20 << 30, 20 << 30));
     assert_eq!(after.mark, Some(fixed().plan.to_string()));
+}
+
+#[test]
+fn a_claim_that_was_replaced_or_asks_for_something_else_is_another_effect() {
+    let effect = |seen: &Seen| canonical(&draft_action(&action("20Gi"), seen, &fixed()).unwrap().acts);
+    assert_eq!(effect(&seen()), effect(&seen()));
+    assert_ne!(effect(&seen()), effect(&with(|claim| claim.id.uid = crate::samples::uid("another"))));
+    let grown = with(|claim| (claim.requested, claim.capacity) = (storage("12Gi"), Some(storage("12Gi"))));
+    assert_ne!(effect(&seen()), effect(&grown));
+}
+
+#[test]
+fn policy_knows_the_namespace_before_anything_is_looked_at() {
+    assert!(action("20Gi").scopes().namespaces.contains("shop"));
 }
 
 #[test]
