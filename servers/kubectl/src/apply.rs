@@ -68,12 +68,12 @@ impl Writer {
     }
 
     async fn tell(&self, permit: Permit, reader: &Reader, it: &Tell) -> Acted {
-        let value = match secrets::apply::value(reader, it).await {
-            Ok(value) => value,
+        let line = match secrets::apply::value(reader, it).await {
+            Ok(line) => line,
             Err(Unsent::Changed(reason)) => return refused(reason),
             Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),
         };
-        let outcome = exec::run(&self.wire, &secrets::apply::command(&permit, it, &value)).await;
+        let outcome = exec::run(&self.wire, &secrets::apply::command(&permit, it, &line)).await;
         drop(permit);
         secrets::apply::judge(it, &outcome)
     }

@@ -33,11 +33,15 @@ pub(crate) async fn request(
     }
 }
 
+/// What a backend is told: the value, and the end of its line. Programs that read a password read a line of it, and not
+/// every way to a container passes on that standard input is over.
+pub(crate) struct Line(Vec<u8>);
+
 /// The value that a backend is told, read right before, if the backend's pod and the copy are the ones that were planned.
 ///
 /// The exec API has no precondition: a pod of the same name that becomes ready in the moment after this look would be
 /// told the value instead. It is of the same namespace, where whoever may make pods can read the Secret anyway.
-pub(crate) async fn value(reader: &Reader, it: &Tell) -> Result<ByteString, Unsent> {
+pub(crate) async fn value(reader: &Reader, it: &Tell) -> Result<Line, Unsent> {
     let values = copy(reader, &it.live, &it.copy, &it.origin, &it.plan).await?;
     match exec::find(reader, &it.at).await.map_err(ProbeError::from)? {
         Ok(uid) if uid == it.uid => {}
@@ -51,20 +55,20 @@ pub(crate) async fn value(reader: &Reader, it: &Tell) -> Result<ByteString, Unse
             return Err(Unsent::Changed(format!("no command can be run in {} any more: {why}", it.at)));
         }
     }
-    values
-        .get(&it.key)
-        .cloned()
+    let value = values.get(&it.key);
+    value
+        .map(|ByteString(value)| Line([value.as_slice(), b"\n"].concat()))
         .ok_or_else(|| Unsent::Changed(format!("{} lacks a key that was planned", it.copy)))
 }
 
 /// The command, against the permit for it. What it prints is nobody's business.
-pub(crate) fn command<'a>(_permit: &Permit, it: &'a Tell, value: &'a ByteString) -> Command<'a> {
+pub(crate) fn command<'a>(_permit: &Permit, it: &'a Tell, line: &'a Line) -> Command<'a> {
     Command {
         namespace: &it.at.namespace,
         pod: &it.at.pod,
         container: &it.at.container,
         argv: it.command.texts(),
-        input: Input::Bytes(&value.0),
+        input: Input::Bytes(&line.0),
         limit: it.limit,
         output: 0,
     }

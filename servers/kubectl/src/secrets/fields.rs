@@ -79,9 +79,9 @@ pub struct RotateTaughtSecret {
     /// The container in which both commands run. Its image must have `timeout`, of coreutils or BusyBox.
     #[schemars(schema_with = "crate::exec::written_out_container")]
     pub container: ContainerName,
-    /// The command by which the backend learns the value that it reads on standard input.
+    /// The command by which the backend learns the value, which it reads as one line of standard input.
     pub teach: Argv,
-    /// The command that fails unless the backend takes the value that it reads on standard input. It must only look.
+    /// The command that fails unless the backend takes the value, read likewise. It must only look.
     pub test: Argv,
     /// How long each command may take inside the container before it is killed there; 30s unless given.
     #[serde(default = "half_a_minute")]
@@ -114,9 +114,9 @@ pub struct RestoreTaughtSecret {
     /// The container in which both commands run.
     #[schemars(schema_with = "crate::exec::written_out_container")]
     pub container: ContainerName,
-    /// The command by which the backend learns the value that it reads on standard input.
+    /// The command by which the backend learns the value, which it reads as one line of standard input.
     pub teach: Argv,
-    /// The command that fails unless the backend takes the value that it reads on standard input. It must only look.
+    /// The command that fails unless the backend takes the value, read likewise. It must only look.
     pub test: Argv,
     /// How long each command may take inside the container before it is killed there; 30s unless given.
     #[serde(default = "half_a_minute")]
