@@ -208,7 +208,9 @@ fn cleaned(logs: &PodLogs, window: &[&str], first: usize, cleaner: &Cleaner) -> 
         bytes += if lines.len() < context { 0 } else { line.len() };
         lines.push(line);
     }
-    cleaner.lines(&lines.join("\n")).into_iter().skip(context).collect()
+    // No lines are not one empty line.
+    let cleaned = if lines.is_empty() { Vec::new() } else { cleaner.lines(&lines.join("\n")) };
+    cleaned.into_iter().skip(context).collect()
 }
 
 fn cut(line: &str) -> &str {
@@ -308,6 +310,16 @@ mod tests {
         let page = page(&ask(None, 1000), "c".parse().unwrap(), &text, cursor, &Known::by_shape());
         assert_eq!(page.lines, 22);
         assert!(!page.untrusted.contains("tr0ub4dor"), "{}", page.untrusted);
+    }
+
+    #[test]
+    fn an_empty_log_has_no_lines() {
+        let page = first(&ask(None, 10), "");
+        assert_eq!((page.lines, page.untrusted.as_str(), page.next_page), (0, "", None));
+        let beyond = Cursor { from: Some("2026-11-22T10:00:00Z".parse().unwrap()), read: 900 };
+        let page =
+            super::page(&ask(None, 1000), "c".parse().unwrap(), &log(3, 1), beyond, &Known::by_shape());
+        assert_eq!((page.lines, page.next_page), (0, None));
     }
 
     #[test]
