@@ -78,7 +78,7 @@ fn cluster(text: &str, name: &str) -> Result<Seen, Malformed> {
     .unwrap();
     let quota: ResourceQuota = serde_json::from_value(json!({
         "metadata": {"name": "compute", "namespace": "shop", "uid": "quota", "annotations": notes},
-        "spec": {"hard": {"pods": "2", format!("requests.{text}"): "1"}},
+        "spec": {"hard": {"pods": "9", format!("requests.{text}"): "1"}},
         "status": {"used": {"pods": "2", format!("requests.{text}"): "2"}},
     }))
     .unwrap();

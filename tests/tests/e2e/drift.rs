@@ -154,6 +154,16 @@ async fn a_review_that_is_over_and_a_name_that_is_gone_are_drift() -> Result<()>
     );
     let gone = format!("the runbook names Deployment {}/gone, which is not there", bed.name);
     assert!(said.contains(&gone), "{said:#?}");
+
+    let file = runbooks.join("status.yaml");
+    let text = std::fs::read_to_string(&file)?;
+    std::fs::write(
+        &file,
+        text.replace(&format!("namespace: {}", bed.name), &format!("namespace: {}-gone", bed.name)),
+    )?;
+    let said = self::said(&drift(&bed, &account, &[])?.1);
+    let gone = format!("the runbook names namespace {}-gone, which is not there", bed.name);
+    assert!(said.contains(&gone), "{said:#?}");
     Ok(())
 }
 

@@ -169,7 +169,8 @@ fn page(logs: &PodLogs, container: ContainerName, text: &str, cursor: Cursor, kn
     let window: Vec<&str> =
         text.lines().take(logs.tail.get() as usize).map(|line| cut(line, LINE_BYTES)).collect();
     let from = cursor.from.or_else(|| window.first().and_then(|line| time(line)));
-    let cleaned = known.cleaner.lines(&window.join("\n"));
+    // No lines are not one empty line.
+    let cleaned = if window.is_empty() { Vec::new() } else { known.cleaner.lines(&window.join("\n")) };
     let lines: Vec<&str> = cleaned.iter().map(String::as_str).collect();
     let (taken, read) = taken(&lines, cursor.read, logs.contains.as_ref());
     let next_page = if read < lines.len() { Cursor { from, read }.write() } else { None };
@@ -336,7 +337,7 @@ mod tests {
     #[test]
     fn neither_a_filter_nor_a_page_shows_a_key_without_its_beginning() {
         let line = |text: &str| format!("2026-11-22T10:00:00Z {text}\n");
-        let body = |n: usize| line(&format!("MIIEtr0ub4dor{n:04}")).repeat(1);
+        let body = |n: usize| line(&format!("MIIEtr0ub4dor{n:04}"));
         let mut text = line("-----BEGIN PRIVATE KEY-----");
         text.extend((0..40).map(body));
         text.push_str(&line("-----END PRIVATE KEY-----"));
@@ -345,6 +346,16 @@ mod tests {
         let page = page(&ask(None, 1000), "c".parse().unwrap(), &text, cursor, &Known::by_shape());
         assert_eq!(page.lines, 22);
         assert!(!page.untrusted.contains("tr0ub4dor"), "{}", page.untrusted);
+    }
+
+    #[test]
+    fn an_empty_log_has_no_lines() {
+        let page = first(&ask(None, 10), "");
+        assert_eq!((page.lines, page.untrusted.as_str(), page.next_page), (0, "", None));
+        let beyond = Cursor { from: Some("2026-11-22T10:00:00Z".parse().unwrap()), read: 900 };
+        let page =
+            super::page(&ask(None, 1000), "c".parse().unwrap(), &log(3, 1), beyond, &Known::by_shape());
+        assert_eq!((page.lines, page.next_page), (0, None));
     }
 
     #[test]
