@@ -33,7 +33,6 @@ pub(crate) enum Input<'a> {
     /// It has none.
     Nothing,
     /// These bytes, and then the end. They may be a secret: nothing here shows or keeps them.
-    #[allow(dead_code, reason = "for commands that learn a secret; a purge has no input")]
     Bytes(&'a [u8]),
 }
 
