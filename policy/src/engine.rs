@@ -157,7 +157,8 @@ impl Policies {
     fn judged(&self, ask: &Ask, evidence: &Evidence) -> Result<Decision, Unposable> {
         let rules = &self.rules;
         let (given, available) = self.approvals(ask, evidence);
-        let with = |counts: &Counts| self.world.plan(rules, &self.people, ask, evidence, counts);
+        let concerned = self.world.concerned(rules, &self.people, ask)?;
+        let with = |counts: &Counts| self.world.plan(rules, &concerned, ask, evidence, counts);
         let most = given.plus(&available);
         let (as_is, at_most) = (with(&given)?, with(&most)?);
         let by = match (as_is.answer(rules), at_most.answer(rules)) {

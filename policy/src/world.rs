@@ -146,7 +146,7 @@ impl World {
             EffectKind::ReadOnly => "read",
             EffectKind::Mutating | EffectKind::Undetermined => "admit",
         };
-        let entities = self.around(rules, people, &ask.principal, target_entity(&ask.target)?)?;
+        let entities = self.concerned(rules, people, ask)?;
         pose(
             rules,
             &ask.principal,
@@ -157,11 +157,16 @@ impl World {
         )
     }
 
-    /// The question whether a measured plan may be applied with these approvals.
+    /// Everybody, the requester, its sponsor and the target: the same for every question about one call.
+    pub(crate) fn concerned(&self, rules: &Rules, people: &People, ask: &Ask) -> Result<Entities, Unposable> {
+        self.around(rules, people, &ask.principal, target_entity(&ask.target)?)
+    }
+
+    /// The question whether a measured plan may be applied with these approvals, among the entities concerned.
     pub(crate) fn plan(
         &self,
         rules: &Rules,
-        people: &People,
+        concerned: &Entities,
         ask: &Ask,
         evidence: &Evidence,
         given: &Counts,
@@ -178,8 +183,8 @@ impl World {
             ("limits", record(limits)?),
             ("now", RestrictedExpression::new_datetime(now)),
         ]);
-        let entities = self.around(rules, people, &ask.principal, target_entity(&ask.target)?)?;
-        pose(rules, &ask.principal, "apply", uid("Target", &ask.target.identity)?, context, entities)
+        let target = uid("Target", &ask.target.identity)?;
+        pose(rules, &ask.principal, "apply", target, context, concerned.clone())
     }
 
     /// The question whether somebody may do this to another principal's work.
@@ -216,7 +221,8 @@ impl World {
         for effect in [EffectKind::ReadOnly, EffectKind::Mutating] {
             self.asked(rules, people, &Ask { effect, ..ask.clone() })?;
         }
-        self.plan(rules, people, &ask, &evidence, &Counts::default())?;
+        let concerned = self.concerned(rules, people, &ask)?;
+        self.plan(rules, &concerned, &ask, &evidence, &Counts::default())?;
         for deed in [Deed::View, Deed::Cancel, Deed::PullEverything] {
             self.deed(rules, people, &ask.principal, deed, &ask.principal)?;
         }

@@ -44,7 +44,7 @@ impl Parsed {
     /// # Errors
     /// All that is wrong with it, in the order of the file.
     pub fn check(&self, catalog: &Catalog, digest: Digest) -> Result<Runbook, Vec<Report>> {
-        self.check_by(&Checker::new(catalog), digest)
+        self.check_by(&Checker::thorough(catalog), digest)
     }
 
     /// The same, one of many that are checked against the same server.

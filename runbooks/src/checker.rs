@@ -4,20 +4,27 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use jsonschema::Validator;
-use runcord_model::{ActionSpec, Catalog};
+use runcord_model::{ActionSpec, Catalog, StepCall};
+use serde_json::Value;
 
-/// A server's catalog, with the schemas of its actions' fields. Each is compiled when the first runbook needs it, and
-/// kept for the others: compiling them is most of what checking a library costs.
+/// A server's catalog and, where files are checked thoroughly, the schemas of its actions' fields. Each is compiled when
+/// the first runbook needs it, and kept for the others: that is most of what checking a library costs.
 pub struct Checker<'c> {
     pub(crate) catalog: &'c Catalog,
-    fields: BTreeMap<&'static str, OnceCell<Option<Validator>>>,
+    schemas: BTreeMap<&'static str, OnceCell<Option<Validator>>>,
 }
 
 impl<'c> Checker<'c> {
-    /// Of the server that `catalog` describes.
-    pub fn new(catalog: &'c Catalog) -> Self {
-        let fields = catalog.actions.iter().map(|action| (action.name, OnceCell::new())).collect();
-        Self { catalog, fields }
+    /// Checks all that can be told of a file: what people who write and activate runbooks want.
+    pub fn thorough(catalog: &'c Catalog) -> Self {
+        let schemas = catalog.actions.iter().map(|action| (action.name, OnceCell::new())).collect();
+        Self { catalog, schemas }
+    }
+
+    /// Leaves the schemas of fields out. They are published for whoever writes runbooks; what counts when a call comes
+    /// is whether the server can read the step, and that is tried all the same. For a server's start.
+    pub fn quick(catalog: &'c Catalog) -> Self {
+        Self { catalog, schemas: BTreeMap::new() }
     }
 
     /// The name of the server.
@@ -25,9 +32,20 @@ impl<'c> Checker<'c> {
         self.catalog.server
     }
 
-    /// What the fields of an action of the catalog are held against; none when its schema is not one.
-    pub(crate) fn fields_of(&self, action: &ActionSpec) -> Option<&Validator> {
-        let compiled = self.fields.get(action.name)?;
-        compiled.get_or_init(|| jsonschema::validator_for(&action.with).ok()).as_ref()
+    /// The field and rule for which a filled-in step is refused; none when it is taken.
+    pub(crate) fn refused(&self, action: &ActionSpec, call: &StepCall) -> Option<(String, String)> {
+        self.against_schema(action, call)
+            .or_else(|| (self.catalog.check)(call).err().map(|bad| (bad.field, bad.rule)))
+    }
+
+    fn against_schema(&self, action: &ActionSpec, call: &StepCall) -> Option<(String, String)> {
+        let compiled = self.schemas.get(action.name)?;
+        let Some(schema) = compiled.get_or_init(|| jsonschema::validator_for(&action.with).ok()) else {
+            return Some((action.name.to_owned(), "the action's schema is not one".to_owned()));
+        };
+        let error = schema.validate(&Value::Object(call.with.clone())).err()?.to_owned();
+        let path = error.instance_path().to_string();
+        let field = path.trim_start_matches('/').split('/').next().unwrap_or("").to_owned();
+        Some((field, error.to_string()))
     }
 }

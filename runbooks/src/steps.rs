@@ -1,6 +1,6 @@
 //! Steps and the way back: each action known, each field its own, each value one that the field can take.
 
-use runcord_model::{ActionSpec, Catalog, StepCall};
+use runcord_model::{ActionSpec, Catalog};
 use serde_json::{Map, Value};
 
 use crate::about::{bad_template, hole_span, param_of};
@@ -232,7 +232,10 @@ pub(crate) fn try_out(
     };
     for (written, (step, spec)) in written.iter().zip(steps) {
         let refused = samples.iter().find_map(|params| {
-            let refusal = try_one(step, spec, &Values { params, before }, checker)?;
+            let refusal = match step.fill(&Values { params, before }) {
+                Ok(call) => checker.refused(spec, &call)?,
+                Err(bad) => (bad.param, bad.rule),
+            };
             Some((params, refusal))
         });
         if let Some((params, (field, rule))) = refused {
@@ -248,27 +251,4 @@ pub(crate) fn try_out(
             );
         }
     }
-}
-
-/// The field and rule for which the server refuses the step; none when it takes it.
-fn try_one(
-    step: &Step,
-    spec: &ActionSpec,
-    values: &Values<'_>,
-    checker: &Checker<'_>,
-) -> Option<(String, String)> {
-    let call: StepCall = match step.fill(values) {
-        Ok(call) => call,
-        Err(bad) => return Some((bad.param, bad.rule)),
-    };
-    let Some(validator) = checker.fields_of(spec) else {
-        return Some((spec.name.to_owned(), "the action's schema is not one".to_owned()));
-    };
-    let with = Value::Object(call.with.clone());
-    if let Err(error) = validator.validate(&with) {
-        let path = error.instance_path().to_string();
-        let field = path.trim_start_matches('/').split('/').next().unwrap_or("").to_owned();
-        return Some((field, error.to_string()));
-    }
-    (checker.catalog.check)(&call).err().map(|bad| (bad.field, bad.rule))
 }

@@ -34,6 +34,7 @@ mod draft;
 mod fit;
 mod inline;
 mod kubernetes;
+mod lean;
 mod measure;
 mod probe;
 mod quantity;

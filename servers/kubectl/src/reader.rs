@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::exec::{self, Command, Input, Limit, Outcome, Place};
+use crate::lean::lean;
 use crate::names::Namespace;
 use crate::permissions::Permission;
 use crate::queues::commands::Preview;
@@ -113,10 +114,23 @@ impl Reader {
     pub(crate) async fn list<K>(
         &self,
         namespace: Option<&Namespace>,
-        mut params: ListParams,
+        params: ListParams,
     ) -> Result<Vec<K>, ReadError>
     where
         K: Resource<DynamicType = ()> + DeserializeOwned + Clone,
+    {
+        self.list_as::<K, K>(namespace, params).await
+    }
+
+    /// The same, of each object only what `T` holds.
+    pub(crate) async fn list_as<K, T>(
+        &self,
+        namespace: Option<&Namespace>,
+        mut params: ListParams,
+    ) -> Result<Vec<T>, ReadError>
+    where
+        K: Resource<DynamicType = ()>,
+        T: DeserializeOwned + Clone,
     {
         let what = what::<K>();
         let requests = kube::core::Request::new(path::<K>(namespace));
@@ -124,7 +138,7 @@ impl Reader {
         let mut found = Vec::new();
         loop {
             let request = requests.list(&params).map_err(|_| ReadError::Unreadable { what: what.clone() })?;
-            let page: ObjectList<K> = parse(&self.ask(request, &what).await?, &what)?;
+            let page: ObjectList<T> = parse(&self.ask(request, &what).await?, &what)?;
             found.extend(page.items);
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params.continue_token = Some(token),
@@ -260,7 +274,9 @@ fn parse<T: DeserializeOwned>(answer: &Answer, what: &str) -> Result<T, ReadErro
     if !answer.status.is_success() {
         return Err(refused(answer.status, what));
     }
-    serde_json::from_slice(&answer.body).map_err(|_| ReadError::Unreadable { what: what.to_owned() })
+    let unreadable = || ReadError::Unreadable { what: what.to_owned() };
+    let text = std::str::from_utf8(&answer.body).map_err(|_| unreadable())?;
+    serde_json::from_str(&lean(text)).map_err(|_| unreadable())
 }
 
 #[cfg(test)]

@@ -118,7 +118,7 @@ fn check_one(file: &str, text: &str) -> Checked {
     let Some(catalog) = servers::catalogs().into_iter().find(|catalog| catalog.server == server) else {
         return Checked::Unknown { server };
     };
-    match entry::one(file, text, &Checker::new(catalog)) {
+    match entry::one(file, text, &Checker::thorough(catalog)) {
         Ok(Some(entry)) => Checked::Good(Box::new(entry)),
         Ok(None) => Checked::Unknown { server },
         Err(problems) => Checked::Bad(problems),

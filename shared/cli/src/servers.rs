@@ -36,7 +36,7 @@ pub(crate) fn catalogs() -> Vec<&'static Catalog> {
 /// The policy and the runbooks of all servers, loaded and checked.
 pub(crate) fn library(settings: &Settings) -> Result<Library, LoadError> {
     let library = Library::load(settings, KubectlActions::catalog())?;
-    library.check_schemas()?;
+    library.check_thoroughly()?;
     Ok(library)
 }
 

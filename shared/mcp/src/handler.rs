@@ -66,7 +66,7 @@ impl<S: Served> ServerHandler for Handler<S> {
     }
 
     fn get_tool(&self, name: &str) -> Option<Tool> {
-        self.service.tools().iter().find(|spec| spec.name == name).map(|spec| outward::tool(spec))
+        self.service.tool(name).map(|spec| outward::tool(&spec))
     }
 
     async fn call_tool(
@@ -74,10 +74,9 @@ impl<S: Served> ServerHandler for Handler<S> {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
-        let spec =
-            self.service.tools().into_iter().find(|spec| spec.name == request.name).ok_or_else(|| {
-                ErrorData::invalid_params("unknown tool; tools/list names those that there are", None)
-            })?;
+        let spec = self.service.tool(&request.name).ok_or_else(|| {
+            ErrorData::invalid_params("unknown tool; tools/list names those that there are", None)
+        })?;
         let listener = context.meta.get_progress_token().map(|token| (context.peer.clone(), token));
         let call = Call {
             service: Arc::clone(&self.service),

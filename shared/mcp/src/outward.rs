@@ -14,9 +14,9 @@ pub(crate) const LONGEST_TEXT: usize = 40_000;
 /// A tool with its schemas and annotations.
 pub(crate) fn tool(spec: &ToolSpec) -> Tool {
     let ToolSpec { name, title, description, input, output, hint } = spec;
-    Tool::new(name.clone(), description.clone(), Arc::new(input.clone()))
+    Tool::new(name.clone(), description.clone(), Arc::clone(input))
         .with_title(title.clone())
-        .with_raw_output_schema(Arc::new(output.clone()))
+        .with_raw_output_schema(Arc::clone(output))
         .with_annotations(annotations(*hint))
 }
 

@@ -16,6 +16,10 @@ pub(crate) trait Served: Send + Sync + 'static {
     fn name(&self) -> String;
     /// The tools, static for the loaded runbook set.
     fn tools(&self) -> Vec<Arc<ToolSpec>>;
+    /// The tool of that name.
+    fn tool(&self, name: &str) -> Option<Arc<ToolSpec>> {
+        self.tools().into_iter().find(|spec| spec.name == name)
+    }
     /// The runbooks, as resources and prompts.
     fn runbooks(&self) -> Vec<RunbookPage>;
     /// Carries out one call; holds arguments and result against the tool's schemas.
@@ -35,6 +39,10 @@ impl<T: Target> Served for Service<T> {
 
     fn tools(&self) -> Vec<Arc<ToolSpec>> {
         Service::tools(self)
+    }
+
+    fn tool(&self, name: &str) -> Option<Arc<ToolSpec>> {
+        Service::tool(self, name)
     }
 
     fn runbooks(&self) -> Vec<RunbookPage> {

@@ -108,13 +108,15 @@ impl Library {
         held.clone()
     }
 
-    /// Compiles every schema of every tool, which a server does only for those that are called.
+    /// Checks more than a server does when it starts: the fields of all steps against their published schemas, and that
+    /// every schema of every tool compiles.
     ///
     /// # Errors
-    /// The tools whose schemas do not compile.
-    pub fn check_schemas(&self) -> Result<(), LoadError> {
-        let current = self.last_good();
-        let broken = current.tools.iter().filter(|tool| !tool.has_schemas());
+    /// All that does not hold.
+    pub fn check_thoroughly(&self) -> Result<(), LoadError> {
+        let (texts, loaded) = self.with_texts();
+        runbooks(&texts, &Checker::thorough(self.catalog))?;
+        let broken = loaded.tools.iter().filter(|tool| !tool.has_schemas());
         let problems: Vec<Report> =
             broken.map(|tool| miette::miette!("{}: its schemas do not compile", tool.spec.name)).collect();
         if problems.is_empty() { Ok(()) } else { Err(LoadError { what: "the runbooks".into(), problems }) }
@@ -125,7 +127,8 @@ impl Library {
         self.catalog
     }
 
-    fn last_good(&self) -> Arc<Loaded> {
+    /// The set that was loaded last, without a look at the files.
+    pub fn last_good(&self) -> Arc<Loaded> {
         let held = self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(&held.1)
     }
@@ -243,7 +246,7 @@ fn check(texts: &Texts, catalog: &Catalog) -> Result<Loaded, LoadError> {
             what: "the policy".into(),
             problems: vec![miette::miette!("approvers: {}", crate::refuse::chain(&e))],
         })?;
-    let runbooks = runbooks(texts, catalog)?;
+    let runbooks = runbooks(texts, &Checker::quick(catalog))?;
     let tools = crate::tools::all(&runbooks, catalog);
     Ok(Loaded { policies, approvers, runbooks, tools, digests })
 }
@@ -293,12 +296,11 @@ fn digests(texts: &Texts) -> Digests {
     }
 }
 
-/// The runbooks of the server that `catalog` describes. Those of other servers must parse, but are theirs to check.
-fn runbooks(texts: &Texts, catalog: &Catalog) -> Result<BTreeMap<RunbookName, Arc<Entry>>, LoadError> {
-    let checker = Checker::new(catalog);
+/// The runbooks of the checker's server. Those of other servers must parse, but are theirs to check.
+fn runbooks(texts: &Texts, checker: &Checker<'_>) -> Result<BTreeMap<RunbookName, Arc<Entry>>, LoadError> {
     let (mut good, mut problems) = (BTreeMap::new(), Vec::new());
     for (file, text) in &texts.runbooks {
-        match entry::one(file, text, &checker) {
+        match entry::one(file, text, checker) {
             Ok(Some(entry)) => {
                 let name = entry.runbook.name().clone();
                 if good.insert(name.clone(), Arc::new(entry)).is_some() {

@@ -111,6 +111,15 @@ impl<T: Target> Service<T> {
         self.library.current().tools.iter().map(|tool| Arc::clone(&tool.spec)).collect()
     }
 
+    /// The tool of that name.
+    pub fn tool(&self, name: &str) -> Option<Arc<ToolSpec>> {
+        let find = |loaded: &Loaded| {
+            loaded.tools.iter().find(|tool| tool.spec.name == name).map(|tool| Arc::clone(&tool.spec))
+        };
+        // The call that follows reads the files anew, and finds whether the tool is still there.
+        find(&self.library.last_good()).or_else(|| find(&self.library.current()))
+    }
+
     /// The runbooks, as resources and prompts.
     pub fn runbooks(&self) -> Vec<RunbookPage> {
         self.library.current().runbooks.values().map(|entry| browse::runbook_page(entry)).collect()

@@ -1,7 +1,7 @@
 //! The tools that a client sees: those that the loaded runbooks declare, and the few that every server has.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -35,9 +35,9 @@ pub struct ToolSpec {
     /// What the agent reads when it chooses, under 2 KB.
     pub description: String,
     /// JSON Schema 2020-12 of its arguments.
-    pub input: Map<String, Value>,
-    /// JSON Schema 2020-12 of its structured result.
-    pub output: Map<String, Value>,
+    pub input: Arc<Map<String, Value>>,
+    /// JSON Schema 2020-12 of its structured result; the same one for all tools that return a plan.
+    pub output: Arc<Map<String, Value>>,
     /// What it does.
     pub hint: ToolHint,
 }
@@ -174,7 +174,7 @@ fn of_runbook(entry: &Entry, catalog: &Catalog) -> ToolSpec {
                 runbook.description().trim()
             ),
             input,
-            output: object(plan_output()),
+            output: Arc::clone(&PLAN_OUTPUT),
             hint: ToolHint::Plans,
         },
     }
@@ -207,7 +207,7 @@ fn common() -> [ToolSpec; 6] {
              follow it with run_status. A plan is applied once: never call this again because an answer was lost, call run_status with the plan_id instead.",
             json!({"plan_id": plan_id(), "expect": {"type": "string", "minLength": 1, "maxLength": 600, "description": "the plan's headline, word for word"}}),
             &["plan_id", "expect"],
-            run_output(),
+            object(run_output()),
             ToolHint::Applies,
         ),
         tool(
@@ -217,7 +217,7 @@ fn common() -> [ToolSpec; 6] {
              With wait_seconds it answers when something changes, or when the time is over.",
             json!({"id": either_id(), "wait_seconds": {"type": "integer", "minimum": 0, "maximum": 60, "default": 0}}),
             &["id"],
-            status_output(),
+            object(status_output()),
             ToolHint::Reads,
         ),
         tool(
@@ -226,7 +226,7 @@ fn common() -> [ToolSpec; 6] {
             "Stops a run before its next act, or ends a plan that is not applied yet. What is done stays done; undo_plan plans the way back.",
             json!({"id": either_id()}),
             &["id"],
-            status_output(),
+            object(status_output()),
             ToolHint::Controls,
         ),
         tool(
@@ -235,7 +235,7 @@ fn common() -> [ToolSpec; 6] {
             "Plans the inverse of a run from what was observed before it, through the same gates as any plan. Changes nothing by itself.",
             json!({"run_id": {"type": "string", "pattern": "^run_[a-z2-7]{26}$"}}),
             &["run_id"],
-            plan_output(),
+            Arc::clone(&PLAN_OUTPUT),
             ToolHint::Plans,
         ),
         tool(
@@ -244,7 +244,9 @@ fn common() -> [ToolSpec; 6] {
             "Finds the runbooks of this server by words in their name, title and description. Choose among them; nothing else can be done.",
             json!({"query": {"type": "string", "minLength": 1, "maxLength": 200}}),
             &["query"],
-            json!({"type": "object", "required": ["runbooks"], "properties": {"runbooks": {"type": "array", "items": {"type": "object"}}}}),
+            object(
+                json!({"type": "object", "required": ["runbooks"], "properties": {"runbooks": {"type": "array", "items": {"type": "object"}}}}),
+            ),
             ToolHint::Reads,
         ),
         tool(
@@ -254,7 +256,9 @@ fn common() -> [ToolSpec; 6] {
              Pull it when something looks wrong; nobody is blamed for pulling it.",
             json!({"reason": {"type": "string", "minLength": 1, "maxLength": 500}}),
             &["reason"],
-            json!({"type": "object", "required": ["scope", "summary", "next"], "properties": {"scope": {"type": "string"}, "summary": {"type": "string"}, "next": {"type": "string"}}}),
+            object(
+                json!({"type": "object", "required": ["scope", "summary", "next"], "properties": {"scope": {"type": "string"}, "summary": {"type": "string"}, "next": {"type": "string"}}}),
+            ),
             ToolHint::Controls,
         ),
     ]
@@ -266,7 +270,7 @@ fn tool(
     description: &str,
     properties: Value,
     required: &[&str],
-    output: Value,
+    output: Arc<Map<String, Value>>,
     hint: ToolHint,
 ) -> ToolSpec {
     let input = json!({
@@ -278,7 +282,7 @@ fn tool(
         title: title.to_owned(),
         description: description.to_owned(),
         input: object(input),
-        output: object(output),
+        output,
         hint,
     }
 }
@@ -290,6 +294,8 @@ fn plan_id() -> Value {
 fn either_id() -> Value {
     json!({"type": "string", "pattern": "^(run|pln)_[a-z2-7]{26}$", "description": "a run_id, or a plan_id"})
 }
+
+static PLAN_OUTPUT: LazyLock<Arc<Map<String, Value>>> = LazyLock::new(|| object(plan_output()));
 
 /// The contract's `structuredContent` of a plan.
 fn plan_output() -> Value {
@@ -330,9 +336,11 @@ fn run_shape(run_id: &Value, record: &Value) -> Value {
     })
 }
 
-fn object(value: Value) -> Map<String, Value> {
+fn object(value: Value) -> Arc<Map<String, Value>> {
     match value {
-        Value::Object(map) => map,
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => Map::new(),
+        Value::Object(map) => Arc::new(map),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            Arc::default()
+        }
     }
 }

@@ -425,8 +425,10 @@ async fn a_value_that_the_backend_does_not_take_is_given_to_nobody() -> Result<(
     bed.approve(plan.str("/plan_id")?, Approver::Ana)?;
     let run = apply(&session, &plan).await?.done()?;
     let end = ended(&session, run.str("/run_id")?).await?;
-    assert_eq!(end.str("/state")?, "failed", "{:#}", end.content);
-    assert!(end.str("/summary")?.contains("does not take the value"), "{:#}", end.content["summary"]);
+    // The played kubelet tells no exit codes, so the no of the test is one whose end is not known: see
+    // `secrets::tests::a_backend_that_says_no_ends_the_run` for what a real one leads to.
+    assert_eq!(end.str("/state")?, "unknown", "{:#}", end.content);
+    assert_eq!(std::fs::read_to_string(folder.join("calls"))?, "change_password\nauthenticate_user\n");
     assert_eq!(value(&bed, "db", "password").await?, OLD);
     assert_eq!(restart_of_web(&bed).await?, None, "nobody was restarted");
 

@@ -6,7 +6,7 @@ mod pod;
 mod quota;
 mod workload;
 
-pub(crate) use network::{autoscaler, budget, ingress, services};
+pub(crate) use network::{Slice, autoscaler, budget, ingress, services};
 pub(crate) use node::node;
 pub(crate) use pod::{Controller, ControllerKind, controller, is_ready, pod, requests, runs_on};
 pub(crate) use quota::{Bounds, REPLICA_SETS};

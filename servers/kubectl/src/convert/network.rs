@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::autoscaling::v1::HorizontalPodAutoscaler;
-use k8s_openapi::api::discovery::v1::EndpointSlice;
 use k8s_openapi::api::networking::v1::{Ingress as ApiIngress, IngressBackend};
 use k8s_openapi::api::policy::v1::PodDisruptionBudget;
+use serde::Deserialize;
 
 use super::{Malformed, name, share};
 use crate::actions::{Kind, WorkloadRef};
@@ -40,8 +40,43 @@ pub(crate) fn budget(api: &PodDisruptionBudget) -> Result<Budget, Malformed> {
     })
 }
 
+/// What is read of an EndpointSlice, and nothing else: all those of a namespace are read, with all their endpoints.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Slice {
+    metadata: SliceMeta,
+    endpoints: Option<Vec<Endpoint>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct SliceMeta {
+    namespace: Option<String>,
+    labels: Option<BTreeMap<String, String>>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct Endpoint {
+    conditions: Option<EndpointConditions>,
+    target_ref: Option<EndpointTarget>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct EndpointConditions {
+    ready: Option<bool>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct EndpointTarget {
+    kind: Option<String>,
+    uid: Option<String>,
+}
+
 /// The Services behind which there are these slices.
-pub(crate) fn services(slices: &[EndpointSlice]) -> Result<Vec<Service>, Malformed> {
+pub(crate) fn services(slices: &[Slice]) -> Result<Vec<Service>, Malformed> {
     const WHAT: &str = "EndpointSlice";
     let mut found: BTreeMap<(Namespace, ObjectName), Service> = BTreeMap::new();
     for slice in slices {
@@ -54,7 +89,7 @@ pub(crate) fn services(slices: &[EndpointSlice]) -> Result<Vec<Service>, Malform
             ready: Default::default(),
             elsewhere: 0,
         });
-        for endpoint in &slice.endpoints {
+        for endpoint in slice.endpoints.iter().flatten() {
             // An endpoint that says nothing counts as ready (discovery/v1).
             if endpoint.conditions.as_ref().and_then(|c| c.ready) == Some(false) {
                 continue;

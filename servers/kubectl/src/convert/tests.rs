@@ -189,7 +189,7 @@ fn endpoints_are_ready_unless_they_say_otherwise() {
         "metadata": {"name": "web-x", "namespace": "shop", "labels": {"kubernetes.io/service-name": "web"}},
         "addressType": "IPv4",
         "endpoints": [
-            {"addresses": ["1"], "targetRef": {"kind": "Pod", "uid": "a"}},
+            {"addresses": ["1"], "conditions": null, "targetRef": {"kind": "Pod", "uid": "a"}},
             {"addresses": ["2"], "conditions": {"ready": false}, "targetRef": {"kind": "Pod", "uid": "b"}},
             {"addresses": ["3"], "conditions": {"ready": true}}
         ]
@@ -197,6 +197,8 @@ fn endpoints_are_ready_unless_they_say_otherwise() {
     let found = services(&[slice]).unwrap();
     assert_eq!(found[0].ready, BTreeSet::from(["a".parse().unwrap()]));
     assert_eq!(found[0].elsewhere, 1);
+    let empty = json!({"metadata": {"namespace": "shop", "labels": {"kubernetes.io/service-name": "web"}}, "endpoints": null});
+    assert!(services(&[api(empty)]).unwrap()[0].ready.is_empty());
 }
 
 #[test]

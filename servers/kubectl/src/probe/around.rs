@@ -41,7 +41,7 @@ pub(super) async fn look(
         let all = ListParams::default;
         let (found, slices, ingresses) = futures::try_join!(
             reader.list::<PodDisruptionBudget>(Some(namespace), all()),
-            reader.list::<EndpointSlice>(Some(namespace), all()),
+            reader.list_as::<EndpointSlice, convert::Slice>(Some(namespace), all()),
             reader.list::<Ingress>(Some(namespace), all()),
         )?;
         budgets.take(found)?;

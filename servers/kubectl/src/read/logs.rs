@@ -296,7 +296,8 @@ mod tests {
         let text = format!("2026-11-22T10:00:00Z before\n{key}2026-11-22T10:00:01Z after\n");
         let page = first(&ask(None, 1000), &text);
         assert!(!page.untrusted.contains("Zm9v"), "{}", page.untrusted);
-        assert_eq!(page.untrusted, "2026-11-22T10:00:00Z before\n-----BEGIN PRIVATE KEY-----‹redacted›");
+        let begins = "2026-11-22T10:00:00Z before\n-----BEGIN PRIVATE KEY-----\n‹redacted›\n‹redacted›\n";
+        assert!(page.untrusted.starts_with(begins), "{}", page.untrusted);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use runcord_model::PlanId;
 use runcord_runtime::target::Settled;
 
-use super::acts::{Live, Promote, SecretAct, TellTo};
+use super::acts::{Live, Promote, SecretAct};
 use super::seen::Secret;
 use crate::numbers::VersionNumber;
 use crate::seen::Seen;
@@ -20,11 +20,8 @@ pub(crate) fn settle(act: &SecretAct, now: &Seen) -> Settled {
     match act {
         SecretAct::Keep(it) => made(secret, it.version, &it.plan),
         SecretAct::Stage(it) => made(secret, it.version, &it.plan),
-        SecretAct::Tell(it) => match it.purpose {
-            // What a backend has learnt cannot be looked up: a person has to. Asking it changes nothing.
-            TellTo::Learn => Settled::CannotTell,
-            TellTo::Test => Settled::NotDone,
-        },
+        // What a backend has learnt, or takes, cannot be looked up: a person has to.
+        SecretAct::Tell(_) => Settled::CannotTell,
         SecretAct::Promote(it) => promoted(secret, it, live),
     }
 }

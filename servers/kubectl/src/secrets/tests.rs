@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 
 use runcord_model::{Refusal, StepCall};
-use runcord_runtime::target::{Draft, Settled};
+use runcord_runtime::target::{Acted, Draft, Settled};
 use serde_json::{Value, json};
 
-use super::acts::{Origin, SecretAct};
-use super::seen::{COPY_OF, Content, Copy, Secret, SecretKeeper, VERSION};
+use super::acts::{Origin, SecretAct, Tell, TellTo};
+use super::seen::{Backend, COPY_OF, Content, Copy, Secret, SecretKeeper, VERSION};
 use super::values::Values;
 use crate::KubectlActions;
 use crate::act::Act;
@@ -15,6 +15,7 @@ use crate::actions::Action;
 use crate::consumers::{Consumer, Way};
 use crate::convert::PLAN_MARK;
 use crate::draft::draft;
+use crate::exec::{Ended, Limit, Lost, Nowhere, Outcome, Place};
 use crate::measure::measure;
 use crate::names::DataKey;
 use crate::numbers::VersionNumber;
@@ -307,4 +308,84 @@ fn a_copy_and_a_promotion_are_settled_by_mark_and_number() {
     assert_eq!(settled(2, &promoted), Settled::Done);
     let written = with(|it| it.resource_version = "101".parse().unwrap());
     assert_eq!(settled(2, &written), Settled::SomebodyElses);
+}
+
+/// The act that has a backend learn, or say whether it takes, a value.
+fn tell(purpose: TellTo) -> Tell {
+    let SecretAct::Promote(it) = acts(&seen()).remove(2) else { panic!("the third act puts values in") };
+    Tell {
+        live: it.live,
+        copy: it.copy,
+        origin: it.origin,
+        key: "password".parse().unwrap(),
+        purpose,
+        at: Place {
+            namespace: "shop".parse().unwrap(),
+            pod: "rabbit-0".parse().unwrap(),
+            container: "rabbitmq".parse().unwrap(),
+        },
+        uid: uid("pod-rabbit-0"),
+        command: serde_json::from_value(json!(["rabbitmqctl", "authenticate_user", {"value": "shop"}]))
+            .unwrap(),
+        limit: Limit::HALF_A_MINUTE,
+        not_undone: "what was done meanwhile".parse().unwrap(),
+        plan: fixed().plan,
+    }
+}
+
+#[test]
+fn a_backend_that_says_no_ends_the_run() {
+    let ended = |code| Outcome::Ended(Ended { code, output: Vec::new(), cut: false });
+    for purpose in [TellTo::Learn, TellTo::Test] {
+        let judge = |outcome| super::apply::judge(&tell(purpose), &outcome);
+        assert_eq!(judge(ended(0)), Acted::Done);
+        let Acted::Refused { reason } = judge(ended(1)) else { panic!("{purpose:?}: not refused") };
+        assert!(reason.contains("exit code 1") && reason.contains("nobody was given it"), "{reason}");
+        for lost in [Outcome::TimedOut, Outcome::Lost(Lost::Cut)] {
+            assert!(matches!(judge(lost), Acted::Lost { .. }), "{purpose:?}: nobody knows");
+        }
+        assert!(matches!(judge(Outcome::Busy), Acted::Deferred { .. }));
+        let act = SecretAct::Tell(tell(purpose));
+        assert_eq!(super::settle::settle(&act, &seen()), Settled::CannotTell, "looking tells nothing");
+        assert!(super::settle::in_place(&act, &seen()), "its own answer is all that there is");
+    }
+}
+
+#[test]
+fn a_backend_learns_before_the_value_is_put_in_and_is_part_of_what_was_approved() {
+    let with = json!({
+        "key": "password", "pod": "rabbit-0", "container": "rabbitmq", "not_undone": "what was done meanwhile",
+        "teach": ["rabbitmqctl", "change_password", {"value": "shop"}],
+        "test": ["rabbitmqctl", "authenticate_user", {"value": "shop"}],
+    });
+    let mut seen = seen();
+    let drafted = |seen: &Seen| drafted("rotate_taught_secret", with.clone(), seen);
+    let at = tell(TellTo::Test).at;
+    seen.secrets.backends.push((at.clone(), Backend::There { uid: uid("pod-rabbit-0") }));
+    let draft = drafted(&seen).unwrap();
+    let order: Vec<&str> = draft
+        .acts
+        .iter()
+        .map(|act| match act.describe().split(' ').next() {
+            Some("keep") => "keep",
+            Some("make") => "stage",
+            Some("have") => "learn",
+            Some("test") => "test",
+            Some("put") => "promote",
+            _ => "restart",
+        })
+        .collect();
+    assert_eq!(order, ["keep", "stage", "learn", "test", "promote", "restart", "restart"]);
+    let canonical = crate::canonical::canonical(&draft.acts);
+    seen.secrets.backends[0].1 = Backend::There { uid: uid("another") };
+    assert_ne!(
+        crate::canonical::canonical(&drafted(&seen).unwrap().acts),
+        canonical,
+        "another pod of that name"
+    );
+    let measured = measure(&seen, &[draft.acts], &crate::dry_run::DryRun::default());
+    assert_eq!(measured.blast_radius.irreversible, runcord_model::Measure::Known(1));
+    assert!(measured.remarks.iter().any(|said| said.contains("Going back does not take back")));
+    seen.secrets.backends[0].1 = Backend::Nowhere(Nowhere::NotReady);
+    assert!(drafted(&seen).unwrap_err().message.contains("the container is not ready"));
 }

@@ -24,7 +24,7 @@ pub(super) fn principal() -> Principal {
 }
 
 fn spec(name: &str, hint: ToolHint) -> ToolSpec {
-    let object = |value: Value| value.as_object().unwrap().clone();
+    let object = |value: Value| Arc::new(value.as_object().unwrap().clone());
     ToolSpec {
         name: name.to_owned(),
         title: format!("Title of {name}"),

@@ -117,7 +117,7 @@ impl<A: Actions> Carried<A> {
     fn of(kept: &KeptRun) -> Option<Self> {
         let material: RunMaterial<A> = serde_json::from_value(kept.extras.clone()).ok()?;
         let (file, text) = &material.runbook;
-        let runbook = entry::one(file, text, &Checker::new(A::catalog())).ok()??.runbook;
+        let runbook = entry::one(file, text, &Checker::quick(A::catalog())).ok()??.runbook;
         let filled = runbook.fill(&material.args).ok()?;
         Some(Self { material, runbook, filled })
     }
