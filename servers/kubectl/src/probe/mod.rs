@@ -62,7 +62,7 @@ pub(crate) async fn probe(
     let (nodes_named, mut pods, named_pods, mut fetched) = futures::try_join!(
         async { if focus.nodes.is_empty() { Ok(BTreeMap::new()) } else { nodes(reader).await } },
         async { Ok(pods_on(reader, &focus.drained).await?) },
-        async { Ok(upkeep::probe::named_pods(reader, focus).await?) },
+        upkeep::probe::named_pods(reader, focus),
         named(reader, &focus.workloads),
     )?;
     seen.nodes = nodes_named;
