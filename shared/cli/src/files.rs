@@ -58,11 +58,12 @@ pub(crate) fn read(path: &Path) -> Result<String, Failure> {
 }
 
 fn unwritable(path: &Path, error: std::io::Error) -> Failure {
-    Failure::surroundings(
-        format!("cannot write {}", path.display()),
-        "check that its folder exists and may be written to",
-    )
-    .because(error)
+    let help = if error.kind() == std::io::ErrorKind::AlreadyExists {
+        "nothing is written over: name another file, or move the one that is there away"
+    } else {
+        "check that its folder exists and may be written to"
+    };
+    Failure::surroundings(format!("cannot write {}", path.display()), help).because(error)
 }
 
 #[cfg(test)]
@@ -76,7 +77,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("x");
         write_new(&file, "one", Readers::Owner).unwrap();
-        assert!(write_new(&file, "two", Readers::Owner).is_err());
+        let refused = write_new(&file, "two", Readers::Owner).unwrap_err();
+        let help = miette::Diagnostic::help(&refused).unwrap().to_string();
+        assert!(help.contains("move the one that is there away"), "{help}");
         assert_eq!(read(&file).unwrap(), "one");
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         replace(&file, "three").unwrap();

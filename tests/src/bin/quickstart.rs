@@ -1,5 +1,6 @@
 //! The main job, told as it happens: an agent drains a node, under supervision, on a real control plane.
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -59,6 +60,11 @@ async fn story() -> Result<()> {
     let place = Path::new("target/quickstart");
     std::fs::create_dir_all(place)?;
     let records = place.join("records.json");
+    // Those of an earlier quickstart, whose ledger is gone: an export writes over nothing.
+    match std::fs::remove_file(&records) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        Ok(()) | Err(_) => {}
+    }
     let out = records.to_str().context("the folder's name is no text")?;
     let exported = bed.runcord(["log", "export", "--out", out])?;
     ensure!(exported.status.success(), "{}", String::from_utf8_lossy(&exported.stderr));
