@@ -169,6 +169,19 @@ pub(crate) async fn worker_of(run: &str) -> Result<i32> {
     wait_for("the run's worker", SOON, async || Ok(processes(run)?.first().copied())).await
 }
 
+/// The worker of a run once it is there, or `None` once the run is over.
+pub(crate) async fn worker_unless_over(session: &Session, run: &str) -> Result<Option<i32>> {
+    wait_for("the run's worker, or its end", SOON, async || {
+        if let Some(pid) = processes(run)?.first() {
+            return Ok(Some(Some(*pid)));
+        }
+        let status = session.call("run_status", json!({"id": run})).await?.done()?;
+        let going = matches!(status.str("/state")?, "applying" | "applied" | "reconciling");
+        Ok((!going).then_some(None))
+    })
+    .await
+}
+
 /// `kill -9`.
 pub(crate) fn kill(pid: i32) -> Result<()> {
     let pid = rustix::process::Pid::from_raw(pid).context("no pid")?;
