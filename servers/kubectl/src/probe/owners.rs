@@ -10,7 +10,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 
 use super::{ProbeError, kind_of};
 use crate::actions::{Kind, WorkloadRef};
-use crate::convert::{self, Controller, ControllerKind};
+use crate::convert::{self, Controller, ControllerKind, Malformed};
 use crate::names::{Namespace, ObjectName, Uid};
 use crate::reader::Reader;
 use crate::secrets::SecretsSeen;
@@ -38,35 +38,45 @@ impl Fetched {
     }
 }
 
+impl TryFrom<Deployment> for Fetched {
+    type Error = Malformed;
+
+    fn try_from(api: Deployment) -> Result<Self, Malformed> {
+        let workload = convert::deployment(&api)?;
+        let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
+        Ok(Self::new(workload, template, selector))
+    }
+}
+
+impl TryFrom<StatefulSet> for Fetched {
+    type Error = Malformed;
+
+    fn try_from(api: StatefulSet) -> Result<Self, Malformed> {
+        let workload = convert::stateful_set(&api)?;
+        let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
+        Ok(Self::new(workload, template, selector))
+    }
+}
+
+impl TryFrom<DaemonSet> for Fetched {
+    type Error = Malformed;
+
+    fn try_from(api: DaemonSet) -> Result<Self, Malformed> {
+        let workload = convert::daemon_set(&api)?;
+        let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
+        Ok(Self::new(workload, template, selector))
+    }
+}
+
 /// A workload by name; nothing when it is not there.
 pub(crate) async fn fetch(reader: &Reader, named: &WorkloadRef) -> Result<Option<Fetched>, ProbeError> {
     let (namespace, name) = (Some(&named.namespace), named.name.as_str());
-    Ok(match named.kind {
-        Kind::Deployment => match reader.get::<Deployment>(namespace, name).await? {
-            None => None,
-            Some(api) => {
-                let workload = convert::deployment(&api)?;
-                let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
-                Some(Fetched::new(workload, template, selector))
-            }
-        },
-        Kind::StatefulSet => match reader.get::<StatefulSet>(namespace, name).await? {
-            None => None,
-            Some(api) => {
-                let workload = convert::stateful_set(&api)?;
-                let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
-                Some(Fetched::new(workload, template, selector))
-            }
-        },
-        Kind::DaemonSet => match reader.get::<DaemonSet>(namespace, name).await? {
-            None => None,
-            Some(api) => {
-                let workload = convert::daemon_set(&api)?;
-                let (template, selector) = api.spec.map(|s| (s.template, s.selector)).unzip();
-                Some(Fetched::new(workload, template, selector))
-            }
-        },
-    })
+    let found = match named.kind {
+        Kind::Deployment => reader.get::<Deployment>(namespace, name).await?.map(Fetched::try_from),
+        Kind::StatefulSet => reader.get::<StatefulSet>(namespace, name).await?.map(Fetched::try_from),
+        Kind::DaemonSet => reader.get::<DaemonSet>(namespace, name).await?.map(Fetched::try_from),
+    };
+    Ok(found.transpose()?)
 }
 
 /// An owner as it was seen before; nothing when it is gone, or another object has its name.

@@ -14,9 +14,10 @@ use crate::actions::{Kind, WorkloadRef};
 use crate::convert;
 use crate::names::{KindName, Namespace, NodeName, PodName};
 use crate::observe::{WorkloadView, workload_view};
-use crate::probe::{ProbeError, fetch};
+use crate::probe::{Fetched, ProbeError};
 use crate::reader::Reader;
 use crate::refuse::{internal, precondition};
+use crate::seen::Workload;
 use crate::selector;
 
 /// So many pods are listed, those that are not ready first; all are counted.
@@ -27,6 +28,9 @@ const PODS_BYTES: usize = 4_000;
 const EVENTS: usize = 10;
 /// So many pods' warnings are asked for.
 const PODS_ASKED: usize = 5;
+/// So many warnings about one object are asked for. The API server keeps no index of events: it looks through all of the
+/// namespace, in portions of this size until it has found as many.
+const ASKED: u32 = 500;
 /// The text under `untrusted`, in bytes.
 const TEXT_BYTES: usize = 2_800;
 
@@ -77,23 +81,22 @@ pub struct PodLine {
 }
 
 pub(super) async fn read(reader: &Reader, named: &WorkloadRef) -> Result<Status, Refusal> {
-    let mut text = String::new();
     let looked = async {
         futures::try_join!(
-            fetch(reader, named),
-            conditions(reader, named, &mut text),
+            workload(reader, named),
             warnings_about(reader, &named.namespace, named.kind.as_str(), named.name.as_str()),
         )
     };
     let (known, looked) = futures::join!(secrets::of(reader, &named.namespace), looked);
     let Known { cleaner, redaction } = known?;
-    let (found, conditions, mut events) = looked?;
-    let found = found.ok_or_else(|| {
+    let (found, mut events) = looked?;
+    let Found { workload, conditions, pods } = found.ok_or_else(|| {
         precondition(format!("there is no {named}"), "Look up its kind, namespace and name.")
     })?;
     let workload =
-        workload_view(&found.workload).ok_or_else(|| internal("a workload was seen without its rollout"))?;
-    let pods = pods(reader, &named.namespace, found.selector.as_ref()).await?;
+        workload_view(&workload).ok_or_else(|| internal("a workload was seen without its rollout"))?;
+    let mut text = String::new();
+    let conditions = conditions.into_iter().filter_map(|said| said.tell(&mut text)).collect();
     let unready: Vec<_> = pods.iter().filter(|p| !convert::is_ready(p)).collect();
     unready.iter().take(EVENTS).for_each(|pod| explain(pod, &mut text));
     let names = unready.iter().filter_map(|p| PodName::try_from(p.metadata.name.clone()?).ok());
@@ -112,6 +115,57 @@ pub(super) async fn read(reader: &Reader, named: &WorkloadRef) -> Result<Status,
     })
 }
 
+/// A workload, what it says of itself, and its pods.
+struct Found {
+    workload: Workload,
+    conditions: Vec<Said>,
+    pods: Vec<ApiPod>,
+}
+
+/// A condition as the API has it.
+struct Said {
+    kind: String,
+    status: String,
+    reason: String,
+    message: String,
+}
+
+impl Said {
+    /// Adds it to the text; gives what of it is no text.
+    fn tell(self, text: &mut String) -> Option<Condition> {
+        let Self { kind, status, reason, message } = self;
+        let _ = writeln!(text, "condition {kind}: {reason}: {message}");
+        let known = matches!(status.as_str(), "True" | "False" | "Unknown");
+        Some(Condition { kind: KindName::try_from(kind).ok().filter(|_| known)?, status })
+    }
+}
+
+/// Reads a workload, and then its pods.
+async fn workload(reader: &Reader, named: &WorkloadRef) -> Result<Option<Found>, ProbeError> {
+    macro_rules! of {
+        ($kind:ty) => {{
+            let Some(api) = reader.get::<$kind>(Some(&named.namespace), named.name.as_str()).await? else {
+                return Ok(None);
+            };
+            let all = api.status.as_ref().and_then(|status| status.conditions.clone()).unwrap_or_default();
+            let said = all.into_iter().map(|c| Said {
+                kind: c.type_,
+                status: c.status,
+                reason: c.reason.unwrap_or_default(),
+                message: c.message.unwrap_or_default(),
+            });
+            (said.collect(), Fetched::try_from(api)?)
+        }};
+    }
+    let (conditions, fetched) = match named.kind {
+        Kind::Deployment => of!(Deployment),
+        Kind::StatefulSet => of!(StatefulSet),
+        Kind::DaemonSet => of!(DaemonSet),
+    };
+    let pods = pods(reader, &named.namespace, fetched.selector.as_ref()).await?;
+    Ok(Some(Found { workload: fetched.workload, conditions, pods }))
+}
+
 async fn pods(
     reader: &Reader,
     namespace: &Namespace,
@@ -120,36 +174,6 @@ async fn pods(
     let Some(query) = selected.and_then(selector::as_query) else { return Ok(Vec::new()) };
     let params = ListParams { label_selector: Some(query), ..ListParams::default() };
     Ok(reader.list(Some(namespace), params).await?)
-}
-
-/// Type, status, reason and message of each condition.
-async fn conditions(
-    reader: &Reader,
-    named: &WorkloadRef,
-    text: &mut String,
-) -> Result<Vec<Condition>, ProbeError> {
-    macro_rules! of {
-        ($kind:ty) => {{
-            let found = reader.get::<$kind>(Some(&named.namespace), named.name.as_str()).await?;
-            let all =
-                found.and_then(|api| api.status).and_then(|status| status.conditions).unwrap_or_default();
-            all.into_iter().map(|c| (c.type_, c.status, c.reason, c.message)).collect::<Vec<_>>()
-        }};
-    }
-    let all = match named.kind {
-        Kind::Deployment => of!(Deployment),
-        Kind::StatefulSet => of!(StatefulSet),
-        Kind::DaemonSet => of!(DaemonSet),
-    };
-    let mut conditions = Vec::new();
-    for (kind, status, reason, message) in all {
-        let (reason, message) = (reason.unwrap_or_default(), message.unwrap_or_default());
-        let _ = writeln!(text, "condition {kind}: {reason}: {message}");
-        if let (Ok(kind), "True" | "False" | "Unknown") = (KindName::try_from(kind), status.as_str()) {
-            conditions.push(Condition { kind, status });
-        }
-    }
-    Ok(conditions)
 }
 
 fn listed(pods: &[ApiPod]) -> Vec<PodLine> {
@@ -197,7 +221,7 @@ async fn warnings_about(
     name: &str,
 ) -> Result<Vec<Event>, ProbeError> {
     let about = format!("type=Warning,involvedObject.kind={kind},involvedObject.name={name}");
-    let params = ListParams { field_selector: Some(about), limit: Some(100), ..ListParams::default() };
+    let params = ListParams { field_selector: Some(about), limit: Some(ASKED), ..ListParams::default() };
     Ok(reader.first_page::<Event>(namespace, params).await?)
 }
 
