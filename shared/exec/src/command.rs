@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::ExecError;
+use crate::{ExecError, signals};
 
 /// What the process reads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,11 +116,12 @@ impl Command {
         self.program.file_name().unwrap_or(self.program.as_os_str()).to_string_lossy().into_owned()
     }
 
-    /// What both ways of starting have in common.
+    /// What both ways of starting have in common. To be started by the thread that prepared it.
     pub(crate) fn prepared(&self) -> Result<tokio::process::Command, ExecError> {
         if !self.program.is_absolute() {
             return Err(ExecError::NotAbsolute { program: self.name() });
         }
+        signals::let_children_heed().map_err(|source| ExecError::Start { program: self.name(), source })?;
         let mut command = tokio::process::Command::new(&self.program);
         command.args(&self.arguments).env_clear().envs(&self.environment);
         if let Some(directory) = &self.directory {

@@ -1,7 +1,8 @@
 //! The only place that starts a process.
 //!
 //! Arguments without a shell, an environment of what is allowed and nothing else, a process group of its own,
-//! bounded time and output, SIGINT first. A time-out is an error, never a status that a caller could overlook.
+//! bounded time and output, SIGINT first, which is heeded even where we were started to ignore it. A time-out is an
+//! error, never a status that a caller could overlook.
 
 mod command;
 mod detached;
@@ -9,6 +10,7 @@ mod error;
 mod find;
 mod output;
 mod run;
+mod signals;
 
 pub use command::{AfterGrace, Command, Stdin};
 pub use detached::own_session;

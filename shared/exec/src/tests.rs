@@ -71,6 +71,50 @@ async fn a_time_out_sends_sigint_first() {
     assert_eq!(finished.status, Status::Signalled(2));
 }
 
+/// Whoever starts us with SIGINT ignored (a shell's `&`, `nohup`) or blocked means us and not what we start.
+#[tokio::test]
+async fn what_we_ignore_or_block_is_not_passed_on() {
+    let run = deaf(&ourselves("print_signals")).keep_env(&["PATH"]).run().await.unwrap();
+    let out = String::from_utf8(run.stdout).unwrap();
+    for line in ["we: ignored 4006, blocked 4006", "a child: ignored 0, blocked 0"] {
+        assert!(out.contains(line), "{out}");
+    }
+    assert!(out.contains("a child that took too long: Signalled(2)"), "{out}");
+    assert!(out.contains("we ourselves still ignore it"), "{out}");
+}
+
+#[tokio::test]
+#[ignore = "is run by another test, as a process"]
+async fn print_signals() {
+    println!("we: {}", endings(&std::fs::read_to_string("/proc/thread-self/status").unwrap()));
+    let child = program("cat").arg("/proc/self/status").run().await.unwrap();
+    println!("a child: {}", endings(&String::from_utf8(child.stdout).unwrap()));
+    let run = program("sleep").arg("60").limits(Duration::from_millis(200), 10).run().await;
+    let Err(ExecError::TimedOut { finished, .. }) = run else { panic!("{run:?}") };
+    println!("a child that took too long: {:?}", finished.status);
+    for signal in [rustix::process::Signal::INT, rustix::process::Signal::TERM] {
+        rustix::process::kill_process(rustix::process::getpid(), signal).unwrap();
+    }
+    println!("we ourselves still ignore it");
+}
+
+/// Which of SIGINT (2), SIGQUIT (3) and SIGTERM (15) a process ignores and blocks, as `/proc` writes sets of signals.
+fn endings(status: &str) -> String {
+    let of = |field: &str| {
+        let set = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+        u64::from_str_radix(set.trim(), 16).unwrap() & 0x4006
+    };
+    format!("ignored {:x}, blocked {:x}", of("SigIgn:"), of("SigBlk:"))
+}
+
+/// `env` from coreutils starts it with the signals that end a process ignored and blocked.
+fn deaf(command: &Command) -> Command {
+    program("env")
+        .args(["--ignore-signal=INT,QUIT,TERM", "--block-signal=INT,QUIT,TERM"])
+        .arg(&command.program)
+        .args(&command.arguments)
+}
+
 #[tokio::test]
 async fn who_ignores_sigint_is_killed_where_that_is_allowed() {
     let run = stubborn().after_time_out(Duration::from_millis(300), AfterGrace::Kill).run().await;
