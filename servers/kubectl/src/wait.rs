@@ -16,13 +16,13 @@ pub(crate) async fn wait(reader: &Reader, act: &Act) -> Waited {
         Act::Upkeep(act) => crate::upkeep::wait::wait(reader, act).await,
         Act::Volume(act) => crate::volumes::wait::wait(reader, act).await,
         Act::Patch(_) | Act::Evict(_) | Act::Secret(_) | Act::Queue(_) => {
-            Ok(broken("a mutation is nothing to wait for"))
+            Ok(Waited::broken("a mutation is nothing to wait for"))
         }
     };
     looked.unwrap_or_else(|error| match error {
-        ProbeError::Read(ReadError::Unanswered { .. }) => not_yet("the API server does not answer"),
-        ProbeError::Read(error) => broken(error.to_string()),
-        ProbeError::Malformed(error) => broken(error.to_string()),
+        ProbeError::Read(ReadError::Unanswered { .. }) => Waited::not_yet("the API server does not answer"),
+        ProbeError::Read(error) => Waited::broken(error.to_string()),
+        ProbeError::Malformed(error) => Waited::broken(error.to_string()),
     })
 }
 
@@ -32,7 +32,7 @@ async fn evicted(reader: &Reader, wait: &AwaitEvicted) -> Result<Waited, ProbeEr
     for pod in &wait.pods {
         let found: Option<ApiPod> = reader.get(Some(&pod.namespace), pod.name.as_str()).await?;
         if found.is_some_and(|found| found.metadata.uid.as_deref() == Some(pod.uid.as_str())) {
-            return Ok(not_yet(format!("pod {}/{} is still going", pod.namespace, pod.name)));
+            return Ok(Waited::not_yet(format!("pod {}/{} is still going", pod.namespace, pod.name)));
         }
     }
     for recovery in &wait.workloads {
@@ -46,7 +46,7 @@ async fn evicted(reader: &Reader, wait: &AwaitEvicted) -> Result<Waited, ProbeEr
         };
         if ready < wanted {
             let owner = &recovery.workload;
-            return Ok(not_yet(format!("{owner} has {ready} of {wanted} ready pods back")));
+            return Ok(Waited::not_yet(format!("{owner} has {ready} of {wanted} ready pods back")));
         }
     }
     Ok(Waited::Done)
@@ -56,32 +56,32 @@ async fn rollout(reader: &Reader, wait: &AwaitRollout) -> Result<Waited, ProbeEr
     let named = &wait.workload;
     Ok(match fetch(reader, named).await? {
         Some(found) if found.workload.id.uid == wait.uid => finished(&found.workload),
-        Some(_) => broken(format!("another {named} has taken the place of the one that was planned")),
-        None => broken(format!("{named} is gone")),
+        Some(_) => Waited::broken(format!("another {named} has taken the place of the one that was planned")),
+        None => Waited::broken(format!("{named} is gone")),
     })
 }
 
 /// As `kubectl rollout status` says.
 fn finished(workload: &Workload) -> Waited {
     let (Some(rollout), Some(counts)) = (&workload.rollout, workload.counts) else {
-        return broken("the workload has no rollout");
+        return Waited::broken("the workload has no rollout");
     };
     let Counts { replicas, total, ready, updated, available } = counts;
     if !rollout.observed {
-        return not_yet("its controller has not seen the change yet");
+        return Waited::not_yet("its controller has not seen the change yet");
     }
     if rollout.stalled {
-        return broken("its controller gave up: there was no progress within its own deadline");
+        return Waited::broken("its controller gave up: there was no progress within its own deadline");
     }
     if follows(rollout) && updated < replicas {
-        return not_yet(format!("{updated} of {replicas} pods are up to date"));
+        return Waited::not_yet(format!("{updated} of {replicas} pods are up to date"));
     }
     if total > replicas {
-        return not_yet(format!("{} old pods are still there", total - replicas));
+        return Waited::not_yet(format!("{} old pods are still there", total - replicas));
     }
     let up = ready.min(available);
     if up < replicas {
-        return not_yet(format!("{up} of {replicas} pods are available"));
+        return Waited::not_yet(format!("{up} of {replicas} pods are available"));
     }
     Waited::Done
 }
@@ -92,14 +92,6 @@ fn follows(rollout: &Rollout) -> bool {
         Strategy::Rolling { .. } | Strategy::Recreate => !rollout.paused,
         Strategy::OnDelete | Strategy::Partitioned { .. } => false,
     }
-}
-
-fn not_yet(reason: impl Into<String>) -> Waited {
-    Waited::NotYet { reason: reason.into() }
-}
-
-fn broken(reason: impl Into<String>) -> Waited {
-    Waited::Broken { reason: reason.into() }
 }
 
 #[cfg(test)]

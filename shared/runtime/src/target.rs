@@ -129,6 +129,18 @@ pub enum Waited {
     },
 }
 
+impl Waited {
+    /// Not yet, and what is still missing.
+    pub fn not_yet(reason: impl Into<String>) -> Self {
+        Self::NotYet { reason: reason.into() }
+    }
+
+    /// Never, and why.
+    pub fn broken(reason: impl Into<String>) -> Self {
+        Self::Broken { reason: reason.into() }
+    }
+}
+
 /// The effectful half of a server. All I/O is here.
 pub trait Target: Debug + Send + Sync + 'static {
     /// The pure half.

@@ -15,7 +15,7 @@ pub(crate) async fn wait(reader: &Reader, act: &UpkeepAct) -> Result<Waited, Pro
         UpkeepAct::AwaitDeleted(it) => deleted(reader, it).await,
         UpkeepAct::AwaitLetGo(it) => let_go(reader, it).await,
         UpkeepAct::RollBack(_) | UpkeepAct::Suspend(_) | UpkeepAct::Delete(_) | UpkeepAct::Service(_) => {
-            Ok(Waited::Broken { reason: "a mutation is nothing to wait for".to_owned() })
+            Ok(Waited::broken("a mutation is nothing to wait for"))
         }
     }
 }
@@ -30,7 +30,7 @@ async fn deleted(reader: &Reader, it: &AwaitDeleted) -> Result<Waited, ProbeErro
         } else {
             format!("finalizer {} holds it", held.join(", "))
         };
-        return Ok(Waited::NotYet { reason: format!("{job} is not gone: {why}") });
+        return Ok(Waited::not_yet(format!("{job} is not gone: {why}")));
     }
     Ok(Waited::Done)
 }
@@ -39,8 +39,7 @@ async fn let_go(reader: &Reader, it: &AwaitLetGo) -> Result<Waited, ProbeError> 
     for pod in &it.pods {
         let found: Option<ApiPod> = reader.get(Some(&pod.namespace), pod.name.as_str()).await?;
         if found.is_some_and(|found| is(&found.metadata, &pod.uid)) {
-            let reason = format!("pod {}/{} is still going", pod.namespace, pod.name);
-            return Ok(Waited::NotYet { reason });
+            return Ok(Waited::not_yet(format!("pod {}/{} is still going", pod.namespace, pod.name)));
         }
     }
     Ok(Waited::Done)

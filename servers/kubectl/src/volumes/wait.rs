@@ -13,7 +13,7 @@ use crate::reader::Reader;
 pub(crate) async fn wait(reader: &Reader, act: &VolumeAct) -> Result<Waited, ProbeError> {
     match act {
         VolumeAct::AwaitGrown(it) => grown(reader, it).await,
-        VolumeAct::Grow(_) => Ok(broken("a mutation is nothing to wait for")),
+        VolumeAct::Grow(_) => Ok(Waited::broken("a mutation is nothing to wait for")),
     }
 }
 
@@ -42,49 +42,44 @@ fn progress(it: &AwaitGrown, found: Option<&Claim>) -> Progress {
     let (id, size) = (&it.claim, it.size);
     let Some(now) = found.filter(|now| now.id.uid == id.uid) else {
         let why = if found.is_some() { "another claim has taken its place" } else { "it is gone" };
-        return Progress::Is(broken(format!("{id}: {why}")));
+        return Progress::Is(Waited::broken(format!("{id}: {why}")));
     };
     if now.bytes() >= size.bytes() {
         return Progress::Is(Waited::Done);
     }
     if now.deleting {
-        return Progress::Is(broken(format!("{id} is being deleted")));
+        return Progress::Is(Waited::broken(format!("{id} is being deleted")));
     }
     if now.requested.bytes() < size.bytes() {
-        return Progress::Is(broken(format!("{id} asks for {} now: somebody took it back", now.requested)));
+        return Progress::Is(Waited::broken(format!(
+            "{id} asks for {} now: somebody took it back",
+            now.requested
+        )));
     }
     let so_far = format!("{id} has {} of {size}", shown(now.bytes()));
     Progress::Is(match now.resize {
         Resize::OnNode => return Progress::OnNode,
-        Resize::Infeasible => broken(format!(
+        Resize::Infeasible => Waited::broken(format!(
             "{so_far}: its storage driver says that this cannot be done. An administrator ends it by asking for less, but for more than it has"
         )),
-        Resize::Retried => not_yet(format!(
+        Resize::Retried => Waited::not_yet(format!(
             "{so_far}: its storage driver met an error and tries again; recent_events of the claim says why"
         )),
-        Resize::UnderWay => not_yet(format!("{so_far}: its storage driver is at work")),
-        Resize::Idle => not_yet(format!("{so_far}: no storage driver has taken it up")),
+        Resize::UnderWay => Waited::not_yet(format!("{so_far}: its storage driver is at work")),
+        Resize::Idle => Waited::not_yet(format!("{so_far}: no storage driver has taken it up")),
     })
 }
 
 fn on_node(it: &AwaitGrown, users: &[User]) -> Waited {
     let grown = format!("the volume of {} has grown, its file system has not", it.claim);
     let running = users.iter().find(|user| user.running).or(users.first());
-    not_yet(match running {
+    Waited::not_yet(match running {
         None => format!("{grown}: that is done when a pod mounts it, and none does"),
         Some(user) => format!(
             "{grown}: that is done on the node of pod {}; a driver that cannot do it in use does it when the pod is restarted",
             user.pod
         ),
     })
-}
-
-fn not_yet(reason: impl Into<String>) -> Waited {
-    Waited::NotYet { reason: reason.into() }
-}
-
-fn broken(reason: impl Into<String>) -> Waited {
-    Waited::Broken { reason: reason.into() }
 }
 
 #[cfg(test)]
