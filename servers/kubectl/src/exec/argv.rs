@@ -6,8 +6,9 @@
 
 use std::ops::RangeInclusive;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+
+use crate::inline::inline_schema;
 
 /// One element.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,25 +142,17 @@ impl Argv {
     }
 }
 
-impl JsonSchema for Argv {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Argv".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "type": "array", "minItems": 1, "maxItems": 32,
-            "items": {"anyOf": [
-                {"type": "string", "minLength": 1, "maxLength": 256, "x-filled": "never"},
-                {
-                    "type": "object", "required": ["value"], "additionalProperties": false,
-                    "properties": {"value": {"type": "string", "minLength": 1, "maxLength": 256, "x-filled": "whole"}},
-                },
-            ]},
-        })
-    }
+inline_schema! {
+    Argv: {
+        "type": "array", "minItems": 1, "maxItems": 32,
+        "items": {"anyOf": [
+            {"type": "string", "minLength": 1, "maxLength": 256, "x-filled": "never"},
+            {
+                "type": "object", "required": ["value"], "additionalProperties": false,
+                "properties": {"value": {"type": "string", "minLength": 1, "maxLength": 256, "x-filled": "whole"}},
+            },
+        ]},
+    };
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! How long a command may take inside its container.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::inline::inline_schema;
 use crate::numbers::seconds_of;
 
 /// A time of 1 second to 10 minutes, written as Go writes durations: `30s`, `5m`.
@@ -52,16 +52,8 @@ impl std::fmt::Display for Limit {
     }
 }
 
-impl JsonSchema for Limit {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Limit".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "string", "pattern": "^([0-9]{1,6}m)?([0-9]{1,6}s)?$", "minLength": 2})
-    }
+inline_schema! {
+    Limit: {"type": "string", "pattern": "^([0-9]{1,6}m)?([0-9]{1,6}s)?$", "minLength": 2};
 }
 
 #[cfg(test)]

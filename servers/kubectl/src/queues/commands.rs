@@ -2,10 +2,10 @@
 //! empties only against a permit.
 
 use runcord_runtime::target::Permit;
-use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 
 use crate::exec::Argv;
+use crate::inline::inline_schema;
 
 /// A command that a reviewed file declares to only look. The only kind that anything runs without a permit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,20 +36,7 @@ impl Purge {
     }
 }
 
-macro_rules! as_argv {
-    ($($name:ident),*) => {$(
-        impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-            fn schema_name() -> std::borrow::Cow<'static, str> {
-                stringify!($name).into()
-            }
-            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-                Argv::json_schema(generator)
-            }
-        }
-    )*};
+inline_schema! {
+    Preview as Argv;
+    Purge as Argv;
 }
-
-as_argv!(Preview, Purge);

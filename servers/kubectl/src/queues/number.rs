@@ -1,7 +1,8 @@
 //! The number that a preview prints.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
+
+use crate::inline::inline_schema;
 
 /// How much is in a queue: 0 to 999,999,999,999,999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,16 +54,8 @@ impl std::fmt::Display for Size {
     }
 }
 
-impl JsonSchema for Size {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Size".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({"type": "integer", "minimum": 0, "maximum": MOST})
-    }
+inline_schema! {
+    Size: {"type": "integer", "minimum": 0, "maximum": MOST};
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 //!
 //! <https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/>
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::inline::inline_schema;
 use crate::numbers::bounded;
 
 /// A size that is asked for: whole bytes, one at least. Written as Kubernetes does: `20Gi`, `500G`, `1.5Ti`.
@@ -170,17 +170,11 @@ fn scale(suffix: &str) -> Option<(i128, i128)> {
     Some(if power < 0 { (1, ten) } else { (ten, 1) })
 }
 
-impl JsonSchema for Size {
-    fn inline_schema() -> bool {
-        true
-    }
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Size".into()
-    }
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let pattern = "^[0-9]+(\\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,3})?$";
-        json_schema!({"type": "string", "pattern": pattern, "minLength": 1, "maxLength": LONGEST})
-    }
+inline_schema! {
+    Size: {
+        "type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,3})?$",
+        "minLength": 1, "maxLength": LONGEST,
+    };
 }
 
 #[cfg(test)]
