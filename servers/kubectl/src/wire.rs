@@ -22,6 +22,9 @@ const STREAMS_AT_ONCE: usize = 2;
 /// How often a request that changes nothing is sent when the API server puts it off.
 const ATTEMPTS: u32 = 4;
 
+/// The pause that is taken when the API server puts a request off without saying for how long, in seconds.
+const PAUSE: u64 = 1;
+
 /// The longest pause that is taken when the API server asks for one, in seconds.
 const LONGEST_PAUSE: u64 = 5;
 
@@ -145,7 +148,7 @@ impl Wire {
         Ok(Opened { connection, _place: place, _under_way: under_way })
     }
 
-    /// Sends a request that changes nothing, once more after each pause that the API server asks for.
+    /// Sends a request that changes nothing, once more each time that the API server puts it off.
     pub(crate) async fn ask_patiently(&self, request: Request<Vec<u8>>) -> Result<Answer, Unanswered> {
         for _ in 1..ATTEMPTS {
             let answer = self.ask(request.clone()).await?;
@@ -194,12 +197,15 @@ fn unopened(error: kube::Error) -> Unopened {
 }
 
 impl Answer {
-    /// How long the API server wants to be left alone: what its priority and fairness says, with 429 and `Retry-After`.
-    /// An eviction that a budget forbids is answered with 429 too, and that is its answer: asking again is for others.
+    /// How long the API server wants to be left alone: what its priority and fairness says with 429 and `Retry-After`,
+    /// or a short while where whoever says 429 (a proxy before it may) leaves the time to us. An eviction that a budget
+    /// forbids is answered with 429 too, and that is its answer: asking again is for others.
     fn put_off(&self) -> Option<Duration> {
-        let seconds = self.retry_after.filter(|_| self.status == StatusCode::TOO_MANY_REQUESTS)?;
-        let budget = String::from_utf8_lossy(&self.body).contains("DisruptionBudget");
-        (!budget).then(|| Duration::from_secs(seconds.clamp(1, LONGEST_PAUSE)))
+        let budget = || String::from_utf8_lossy(&self.body).contains("DisruptionBudget");
+        if self.status != StatusCode::TOO_MANY_REQUESTS || budget() {
+            return None;
+        }
+        Some(Duration::from_secs(self.retry_after.unwrap_or(PAUSE).clamp(1, LONGEST_PAUSE)))
     }
 }
 
@@ -233,28 +239,30 @@ mod tests {
         }
     }
 
-    /// Puts the first request off, and takes the others.
-    async fn busy_at_first(mut stream: TcpStream, asked: Arc<AtomicUsize>) {
+    const BUSY_FOR_A_SECOND: &str =
+        "HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 4\r\n\r\nbusy";
+    const BUSY: &str = "HTTP/1.1 429 Too Many Requests\r\ncontent-length: 4\r\n\r\nbusy";
+
+    /// Says `busy` to so many requests, and takes the others.
+    async fn busy_at_first(mut stream: TcpStream, asked: Arc<AtomicUsize>, times: usize, busy: &str) {
         let mut request = [0; 4096];
         while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
-            let answer: &[u8] = match asked.fetch_add(1, Ordering::SeqCst) {
-                0 => b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 4\r\n\r\nbusy",
-                _ => b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
-            };
-            if stream.write_all(answer).await.is_err() {
+            let put_off = asked.fetch_add(1, Ordering::SeqCst) < times;
+            let answer = if put_off { busy } else { "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}" };
+            if stream.write_all(answer.as_bytes()).await.is_err() {
                 break;
             }
         }
     }
 
-    async fn put_off_once() -> (Wire, Arc<AtomicUsize>) {
+    async fn put_off(times: usize, busy: &'static str) -> (Wire, Arc<AtomicUsize>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let uri = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
         let asked = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                tokio::spawn(busy_at_first(stream, Arc::clone(&counted)));
+                tokio::spawn(busy_at_first(stream, Arc::clone(&counted), times, busy));
             }
         });
         let mut config = kube::Config::new(uri);
@@ -268,16 +276,26 @@ mod tests {
 
     #[tokio::test]
     async fn what_changes_nothing_comes_again_when_the_api_server_says() {
-        let (wire, asked) = put_off_once().await;
-        let begun = Instant::now();
+        for busy in [BUSY_FOR_A_SECOND, BUSY] {
+            let (wire, asked) = put_off(1, busy).await;
+            let begun = Instant::now();
+            let answer = wire.ask_patiently(request()).await.unwrap();
+            assert_eq!((answer.status, asked.load(Ordering::SeqCst)), (StatusCode::OK, 2), "{busy}");
+            assert!(begun.elapsed() >= Duration::from_secs(1), "it is left alone for a while: {busy}");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_api_server_that_stays_busy_is_not_asked_for_ever() {
+        let (wire, asked) = put_off(100, BUSY).await;
         let answer = wire.ask_patiently(request()).await.unwrap();
-        assert_eq!((answer.status, asked.load(Ordering::SeqCst)), (StatusCode::OK, 2));
-        assert!(begun.elapsed() >= Duration::from_secs(1), "Retry-After is respected");
+        let attempts = usize::try_from(ATTEMPTS).unwrap();
+        assert_eq!((answer.status, asked.load(Ordering::SeqCst)), (StatusCode::TOO_MANY_REQUESTS, attempts));
     }
 
     #[tokio::test]
     async fn nothing_else_is_sent_twice() {
-        let (wire, asked) = put_off_once().await;
+        let (wire, asked) = put_off(1, BUSY_FOR_A_SECOND).await;
         let answer = wire.ask(request()).await.unwrap();
         assert_eq!((answer.status, asked.load(Ordering::SeqCst)), (StatusCode::TOO_MANY_REQUESTS, 1));
     }
@@ -289,8 +307,10 @@ mod tests {
         assert_eq!(answer(busy, Some(3), "Too many requests").put_off(), Some(Duration::from_secs(3)));
         assert_eq!(answer(busy, Some(3600), "").put_off(), Some(Duration::from_secs(LONGEST_PAUSE)));
         let budget = r#"{"kind":"Status","details":{"causes":[{"reason":"DisruptionBudget"}]}}"#;
-        assert_eq!(answer(busy, Some(10), budget).put_off(), None);
-        assert_eq!(answer(busy, None, "").put_off(), None);
+        for retry_after in [Some(10), None] {
+            assert_eq!(answer(busy, retry_after, budget).put_off(), None);
+        }
+        assert_eq!(answer(busy, None, "").put_off(), Some(Duration::from_secs(PAUSE)));
         assert_eq!(answer(StatusCode::OK, Some(3), "").put_off(), None);
     }
 
