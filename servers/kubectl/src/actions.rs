@@ -1,6 +1,6 @@
 //! The actions of this server, typed: what a filled-in step must be before anything looks at a cluster.
 
-use runcord_model::action::{BadStep, Scopes, StepCall};
+use runcord_model::action::{BadStep, Scopes, StepCall, read_fields};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -383,29 +383,9 @@ impl Action {
     }
 }
 
-/// Reads the fields of an action. A null counts as left out, so that an optional parameter can fill a field.
 fn fields<T: DeserializeOwned + JsonSchema>(with: &Map<String, Value>) -> Result<T, BadStep> {
-    let given: Map<_, _> =
-        with.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
-    serde_json::from_value(Value::Object(given.clone()))
-        .map_err(|_| blame(&given, &schemars::schema_for!(T).to_value()))
-}
-
-/// Finds the field that a schema refuses. Serde's own message is not used: it repeats the refused text.
-fn blame(given: &Map<String, Value>, schema: &Value) -> BadStep {
-    let empty = Map::new();
-    let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
-    let bad = |field: &str, rule: String| BadStep { field: field.to_owned(), rule };
-    if let Some(unknown) = given.keys().find(|key| !known.contains_key(*key)) {
-        return bad(unknown, "not a field of this action".to_owned());
-    }
-    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
-    if let Some(missing) = required.filter_map(Value::as_str).find(|key| !given.contains_key(*key)) {
-        return bad(missing, "missing".to_owned());
-    }
-    let wrong = given.iter().find_map(|(name, value)| Some((name, probe_field(name, value).err()?)));
-    // Every field is right by itself: then it is the kind, which is narrower for some actions.
-    wrong.map_or_else(|| bad("kind", KINDS.to_owned()), |(name, rule)| bad(name, rule))
+    // Where every field is right by itself it is the kind, which is narrower for some actions.
+    read_fields(with, &probe_field, ("kind", KINDS))
 }
 
 const KINDS: &str = "must be Deployment, StatefulSet or, except for scale, DaemonSet";

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -96,6 +98,45 @@ pub struct BadStep {
     pub field: String,
     /// The rule it broke, in words a person can follow; holds none of the refused text.
     pub rule: String,
+}
+
+/// Reads the fields of an action. A null counts as left out, so that an optional parameter can fill a field.
+///
+/// `alone` reads one field by itself, for a field of one name has one type in all actions of a server; `otherwise` is
+/// the field and the rule to name where each is right by itself.
+///
+/// # Errors
+/// Names the field at fault and its rule, never the text that broke it.
+pub fn read_fields<T: DeserializeOwned + JsonSchema>(
+    with: &Map<String, Value>,
+    alone: &dyn Fn(&str, &Value) -> Result<(), String>,
+    otherwise: (&str, &str),
+) -> Result<T, BadStep> {
+    let given: Map<_, _> =
+        with.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
+    serde_json::from_value(Value::Object(given.clone()))
+        .map_err(|_| blame(&given, &schemars::schema_for!(T).to_value(), alone, otherwise))
+}
+
+/// Finds the field that a schema refuses. Serde's own message is not used: it repeats the refused text.
+fn blame(
+    given: &Map<String, Value>,
+    schema: &Value,
+    alone: &dyn Fn(&str, &Value) -> Result<(), String>,
+    otherwise: (&str, &str),
+) -> BadStep {
+    let empty = Map::new();
+    let known = schema.get("properties").and_then(Value::as_object).unwrap_or(&empty);
+    let bad = |field: &str, rule: &str| BadStep { field: field.to_owned(), rule: rule.to_owned() };
+    if let Some(unknown) = given.keys().find(|key| !known.contains_key(*key)) {
+        return bad(unknown, "not a field of this action");
+    }
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    if let Some(missing) = required.filter_map(Value::as_str).find(|key| !given.contains_key(*key)) {
+        return bad(missing, "missing");
+    }
+    let wrong = given.iter().find_map(|(name, value)| Some((name, alone(name, value).err()?)));
+    wrong.map_or_else(|| bad(otherwise.0, otherwise.1), |(name, rule)| bad(name, &rule))
 }
 
 /// What a call names, known before any I/O; and, once planned, what it touches. Policy judges both.

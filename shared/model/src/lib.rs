@@ -6,6 +6,7 @@
 pub mod action;
 pub mod approval;
 pub mod blast;
+pub mod bounds;
 pub mod decision;
 pub mod effect;
 pub mod id;
