@@ -126,8 +126,10 @@ duration!(
 );
 
 impl Span {
-    /// Ten minutes: the default for a rollout, as the default progress deadline of a Deployment.
+    /// Ten minutes: the default progress deadline of a Deployment.
     pub const TEN_MINUTES: Self = Self(600);
+    /// Half an hour.
+    pub const HALF_AN_HOUR: Self = Self(1800);
 }
 
 /// The seconds of a duration that Go would write with `h`, `m` and `s`, each at most once and in this order.

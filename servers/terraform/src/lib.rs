@@ -1,0 +1,11 @@
+//! The Terraform server: its actions and their effects. It drives `terraform` or `tofu`.
+//!
+//! Pure: [`modules`] (what may be acted on), [`actions`] (what may be asked), [`seen`] (what a look found), `draft` (what it
+//! means, as acts), `measure` (what is lost), `settle` (whether it was done). With effects: `snapshot`, `tool`, `probe`,
+//! `apply`, `read`.
+
+pub mod act;
+pub mod actions;
+pub mod modules;
+pub mod names;
+pub mod seen;
