@@ -95,11 +95,12 @@ pub enum KeepApprovalError {
 }
 
 impl Ledger {
-    /// Keeps a new plan, open. Refuses one whose digests or installation are not its own.
+    /// Keeps a new plan, open. Refuses one whose digests or installation are not its own. Approving it, and beginning
+    /// its run, put it on the disk with them.
     pub fn keep_plan(&self, plan: &Plan, extras: &Value, now: &Moment) -> Result<(), LedgerError> {
         its_own(plan, self.installation())?;
         let body = &plan.body;
-        self.write(now, |tx| {
+        self.write_soon(now, |tx| {
             tx.execute(
                 "INSERT INTO plans (id, plan, extras, principal, target, made) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                 params![

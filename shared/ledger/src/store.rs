@@ -29,6 +29,24 @@ struct Inner {
     installation: String,
 }
 
+/// When what is written is on the disk (<https://www.sqlite.org/pragma.html#pragma_synchronous>, of a write-ahead log).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Durability {
+    /// When the commit returns.
+    OnDisk,
+    /// With the next commit that is.
+    WithTheNext,
+}
+
+impl Durability {
+    fn pragma(self) -> &'static str {
+        match self {
+            Self::OnDisk => "PRAGMA synchronous = FULL",
+            Self::WithTheNext => "PRAGMA synchronous = NORMAL",
+        }
+    }
+}
+
 impl Ledger {
     pub(crate) fn new(connection: Connection, dir: &Path, installation: String) -> Self {
         let inner = Inner { connection: Mutex::new(connection), dir: dir.to_owned(), installation };
@@ -66,14 +84,36 @@ impl Ledger {
         self.inner.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// One transaction that writes; it happens as a whole or not at all. Always IMMEDIATE: a deferred one that
-    /// reads first is refused as soon as another process writes in between, whatever the busy timeout.
+    /// One transaction that writes; it happens as a whole or not at all, and is on the disk when this returns. Always
+    /// IMMEDIATE: a deferred one that reads first is refused as soon as another process writes in between, whatever the
+    /// busy timeout.
     pub(crate) fn write<T, E: From<LedgerError>>(
         &self,
         now: &Moment,
         work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
+        self.write_as(Durability::OnDisk, now, work)
+    }
+
+    /// The same for what nobody has acted on yet: it is whole and seen by all processes when this returns, and on the
+    /// disk with the next [`Self::write`], since that syncs the whole log. If the power fails in between, it never was.
+    pub(crate) fn write_soon<T, E: From<LedgerError>>(
+        &self,
+        now: &Moment,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write_as(Durability::WithTheNext, now, work)
+    }
+
+    fn write_as<T, E: From<LedgerError>>(
+        &self,
+        durability: Durability,
+        now: &Moment,
+        work: impl FnOnce(&Transaction<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
         let mut connection = self.connection();
+        // Set by each for itself, so that none goes by what another has left.
+        connection.execute_batch(durability.pragma()).map_err(LedgerError::from)?;
         let tx = connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(LedgerError::from)?;
@@ -132,4 +172,23 @@ pub(crate) fn to_sql(what: &'static str, number: u64) -> Result<i64, LedgerError
 
 pub(crate) fn from_sql(what: &'static str, number: i64) -> Result<u64, LedgerError> {
     u64::try_from(number).map_err(|_| LedgerError::Corrupt { what })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_acted_on_is_on_the_disk_whatever_was_written_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&dir.path().join("state"), [0; 16]).unwrap();
+        let now = Moment { utc: Timestamp::UNIX_EPOCH, boot_id: "boot".to_owned(), boot_ms: 0 };
+        let level = |tx: &Transaction<'_>| -> Result<i64, LedgerError> {
+            Ok(tx.query_row("PRAGMA synchronous", [], |row| row.get(0))?)
+        };
+        let (full, normal) = (2, 1);
+        assert_eq!(ledger.write(&now, level).unwrap(), full);
+        assert_eq!(ledger.write_soon(&now, level).unwrap(), normal);
+        assert_eq!(ledger.write(&now, level).unwrap(), full);
+    }
 }
