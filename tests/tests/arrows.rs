@@ -61,6 +61,7 @@ const PROOFS: &[(&str, &str)] = &[
     ("Allowed::pronounced(", "policy/src"),
     ("VerifiedApproval::attested(", "shared/seal/src"),
     ("Permit::granted(", "shared/ledger/src"),
+    ("Unstopped::seen(", "shared/ledger/src"),
 ];
 
 #[test]

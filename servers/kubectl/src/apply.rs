@@ -3,7 +3,7 @@
 use http::{Request, StatusCode};
 use k8s_openapi::api::core::v1::Pod as ApiPod;
 use runcord_runtime::mask::Mask;
-use runcord_runtime::target::{Acted, Permit};
+use runcord_runtime::target::{Acted, LastLook, Permit};
 
 use crate::act::{Act, Evict, Patch};
 use crate::exec;
@@ -29,7 +29,14 @@ impl Writer {
     }
 
     /// Carries out one act. The permit is spent, whatever comes of it.
-    pub(crate) async fn apply(&self, permit: Permit, reader: &Reader, mask: &Mask, act: &Act) -> Acted {
+    pub(crate) async fn apply(
+        &self,
+        permit: Permit,
+        last: LastLook<'_>,
+        reader: &Reader,
+        mask: &Mask,
+        act: &Act,
+    ) -> Acted {
         match act {
             Act::Patch(patch) => self.patch(permit, patch).await,
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
@@ -37,7 +44,7 @@ impl Writer {
             Act::Secret(SecretAct::Tell(it)) => self.tell(permit, reader, it).await,
             Act::Secret(act) => self.secret(permit, reader, act).await,
             Act::Volume(VolumeAct::Grow(it)) => self.grow(permit, it).await,
-            Act::Queue(act) => self.queue(permit, reader, act).await,
+            Act::Queue(act) => self.queue(permit, last, reader, act).await,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {
                 refused("a wait changes nothing and cannot be applied")
             }
@@ -99,14 +106,19 @@ impl Writer {
         }
     }
 
-    async fn queue(&self, permit: Permit, reader: &Reader, act: &QueueAct) -> Acted {
+    /// The preview may take a while: the cord is looked at once more after it, with nothing in between.
+    async fn queue(&self, permit: Permit, last: LastLook<'_>, reader: &Reader, act: &QueueAct) -> Acted {
         let QueueAct::Purge(it) = act;
         if let Err(acted) = queues::apply::unchanged(reader, it).await {
             return acted;
         }
-        let outcome = exec::run(&self.wire, &queues::apply::command(&permit, it)).await;
-        tracing::info!(act = permit.act(), ?outcome, "a purge command was run");
-        drop(permit);
+        let unstopped = match last.unstopped(permit) {
+            Ok(unstopped) => unstopped,
+            Err(acted) => return acted,
+        };
+        let outcome = exec::run(&self.wire, &queues::apply::command(&unstopped, it)).await;
+        tracing::info!(act = unstopped.permit().act(), ?outcome, "a purge command was run");
+        drop(unstopped);
         queues::apply::judge(&outcome)
     }
 

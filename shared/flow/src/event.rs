@@ -32,6 +32,8 @@ pub enum Settled {
 pub enum StopCause {
     /// The cord was pulled.
     Cord,
+    /// Nobody could tell whether it was: that counts as pulled.
+    CordUnreadable,
     /// `run_cancel` asked for it.
     Cancelled,
     /// The runbook's timeout passed.
@@ -43,6 +45,7 @@ impl StopCause {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Cord => "the cord was pulled",
+            Self::CordUnreadable => "it could not be told whether the cord was pulled",
             Self::Cancelled => "the run was cancelled",
             Self::DeadlinePassed => "the runbook's timeout passed",
         }

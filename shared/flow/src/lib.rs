@@ -12,7 +12,7 @@ mod state;
 
 pub use event::{ActKind, Command, End, Event, Settled, StopCause};
 pub use machine::next;
-pub use proof::{Fresh, Permit, Unwarranted, Warrant};
+pub use proof::{Fresh, Permit, Unstopped, Unwarranted, Warrant};
 pub use state::{ActOutcome, ActProgress, State};
 
 /// The version of the state machine. It stands in the first event of a run: a run of another version is

@@ -1,4 +1,4 @@
-//! The two proofs of a run: neither can be copied, written down, or rebuilt by a replay.
+//! The proofs of a run: none can be copied, written down, or rebuilt by a replay.
 
 use std::collections::BTreeSet;
 
@@ -201,6 +201,31 @@ impl Permit {
     /// The epoch of the worker it was given to.
     pub fn epoch(&self) -> u64 {
         self.epoch
+    }
+}
+
+/// Proof that the run was not to stop when its ledger was looked at once more, after the permit in it was given. What is
+/// slow to begin and cannot be taken back is sent against this, and not against the permit alone.
+///
+/// ```compile_fail
+/// fn twice(unstopped: runcord_flow::Unstopped) -> (runcord_flow::Unstopped, runcord_flow::Unstopped) {
+///     (unstopped.clone(), unstopped)
+/// }
+/// ```
+#[derive(Debug)]
+pub struct Unstopped {
+    permit: Permit,
+}
+
+impl Unstopped {
+    /// Only for the ledger, which has looked. A test reads the sources and holds that.
+    pub fn seen(permit: Permit) -> Self {
+        Self { permit }
+    }
+
+    /// The permit, which is spent with this.
+    pub fn permit(&self) -> &Permit {
+        &self.permit
     }
 }
 

@@ -34,7 +34,12 @@ fn any_settled() -> impl Strategy<Value = Settled> {
 }
 
 fn any_cause() -> impl Strategy<Value = StopCause> {
-    prop_oneof![Just(StopCause::Cord), Just(StopCause::Cancelled), Just(StopCause::DeadlinePassed)]
+    prop_oneof![
+        Just(StopCause::Cord),
+        Just(StopCause::CordUnreadable),
+        Just(StopCause::Cancelled),
+        Just(StopCause::DeadlinePassed),
+    ]
 }
 
 fn any_event() -> impl Strategy<Value = Event> {

@@ -1,6 +1,6 @@
 //! Driving a run: every event is journalled before its commands are carried out, and every mutation asks first.
 
-use runcord_flow::{Command, Event, MACHINE, Permit, State, StopCause, next};
+use runcord_flow::{Command, Event, MACHINE, Permit, State, StopCause, Unstopped, next};
 use runcord_model::{Moment, Record, RecordKind, RunId};
 use rusqlite::{Transaction, params};
 use serde_json::Value;
@@ -27,7 +27,7 @@ pub enum DriveError {
     Ledger(#[from] LedgerError),
 }
 
-/// Why a mutation was not permitted. Nothing was journalled, and nothing may be sent.
+/// Why a mutation was not permitted, or is not any more. Nothing was journalled, and nothing may be sent.
 #[derive(Debug, thiserror::Error)]
 pub enum PermitRefused {
     /// The run is to stop: feed [`Event::StopAsked`] with this cause.
@@ -108,6 +108,21 @@ impl Ledger {
             };
             take(tx, &run, run.epoch, &Event::Permitted { act, attempt }, now)?;
             Ok(Permit::granted(run.id, act, attempt, run.epoch))
+        })
+    }
+
+    /// Looks once more at epoch, cord, cancel and deadline, right before an act is sent that was slow to begin. Only looks:
+    /// what is in flight stays so.
+    pub fn still_permitted(&self, permit: Permit, now: &Moment) -> Result<Unstopped, PermitRefused> {
+        self.read(|tx| {
+            let run = unended(tx, permit.run())?;
+            if run.epoch != permit.epoch() {
+                return Err(PermitRefused::Epoch);
+            }
+            match stop_cause(tx, &run, now)? {
+                Some(cause) => Err(PermitRefused::Stop(cause)),
+                None => Ok(Unstopped::seen(permit)),
+            }
         })
     }
 

@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Bed, at, principal, run_id};
-use runcord_flow::{ActKind, Command, End, Event, MACHINE, Settled, StopCause};
+use runcord_flow::{ActKind, Command, End, Event, MACHINE, Settled, StopCause, Unstopped};
 use runcord_ledger::{CordScope, DriveError, LedgerError, PermitRefused, RunLock};
 use runcord_model::{RecordKind, RunState};
 use serde_json::json;
@@ -157,6 +157,45 @@ fn an_act_is_permitted_once_and_only_when_asked_for() {
     assert!(matches!(bed.ledger.permit(&lock, 1, &at(4)).unwrap_err(), PermitRefused::OutOfPlace));
     bed.ledger.permit(&lock, 0, &at(4)).unwrap();
     assert!(matches!(refused(&bed, &lock, 4), PermitRefused::OutOfPlace));
+}
+
+/// What the last look at a permit that was given at 4 says at that second, after this change.
+fn looked_again(second: i64, change: impl FnOnce(&Bed)) -> Result<Unstopped, PermitRefused> {
+    let bed = Bed::new();
+    let lock = asking(&bed, 1);
+    let permit = bed.ledger.permit(&lock, 0, &at(4)).unwrap();
+    change(&bed);
+    bed.ledger.still_permitted(permit, &at(second))
+}
+
+#[test]
+fn a_permit_stands_for_as_long_as_the_run_is_not_to_stop() {
+    let unstopped = looked_again(61, |_| ()).unwrap();
+    assert_eq!((unstopped.permit().run(), unstopped.permit().act()), (&run_id(1), 0));
+    let stop = |second, change: fn(&Bed)| match looked_again(second, change) {
+        Err(PermitRefused::Stop(cause)) => cause,
+        other => panic!("{other:?}"),
+    };
+    for scope in [CordScope::Everything, CordScope::Principal(principal("claude"))] {
+        let pulled = looked_again(5, |bed| {
+            bed.again().pull(&scope, "ana", "smoke", &at(5)).unwrap();
+        });
+        assert!(matches!(pulled, Err(PermitRefused::Stop(StopCause::Cord))), "{pulled:?}");
+    }
+    let cancelled = stop(5, |bed| bed.again().ask_cancel(&run_id(1), "sam", &at(5)).unwrap());
+    assert_eq!((cancelled, stop(62, |_| ())), (StopCause::Cancelled, StopCause::DeadlinePassed));
+    let taken_up = looked_again(5, |bed| {
+        bed.database().execute("UPDATE runs SET epoch = epoch + 1", []).unwrap();
+    });
+    assert!(matches!(taken_up, Err(PermitRefused::Epoch)), "{taken_up:?}");
+}
+
+#[test]
+fn no_permit_stands_where_the_cord_cannot_be_read() {
+    for broken in ["DELETE FROM cord", "UPDATE cord SET pull = 'no JSON'", "DROP TABLE cord"] {
+        let looked = looked_again(5, |bed| bed.database().execute_batch(broken).unwrap());
+        assert!(matches!(looked, Err(PermitRefused::Ledger(_))), "{broken}: {looked:?}");
+    }
 }
 
 #[test]

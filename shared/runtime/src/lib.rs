@@ -27,6 +27,7 @@ pub mod undo;
 pub mod view;
 pub mod worker;
 
+mod last_look;
 mod limits;
 mod optional;
 mod refuse;

@@ -7,12 +7,14 @@ use std::fmt::Debug;
 use std::time::Duration;
 
 use jiff::Timestamp;
-pub use runcord_flow::{ActKind, Permit, Settled};
+pub use runcord_flow::{ActKind, Permit, Settled, StopCause, Unstopped};
 use runcord_model::action::BadStep;
 use runcord_model::{BlastRadius, Catalog, Change, Coverage, PlanId, Refusal, Scopes, StepCall};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+
+pub use crate::last_look::LastLook;
 
 /// The values of a plan that would otherwise move between plan and apply: both drafts get the same.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -110,6 +112,11 @@ pub enum Acted {
         /// What is known.
         reason: String,
     },
+    /// The run was told to stop before it was sent, and nothing happened. A [`LastLook`] says so.
+    Stopped {
+        /// By what.
+        cause: StopCause,
+    },
 }
 
 /// What one look at a wait found.
@@ -161,8 +168,14 @@ pub trait Target: Debug + Send + Sync + 'static {
         &self,
         acts: &[<Self::A as Actions>::Act],
     ) -> impl Future<Output = Result<<Self::A as Actions>::DryRun, Refusal>> + Send;
-    /// Carries out one mutation, conditionally on the uid and fields in the act. Consumes the permit.
-    fn apply(&self, permit: Permit, act: &<Self::A as Actions>::Act) -> impl Future<Output = Acted> + Send;
+    /// Carries out one mutation, conditionally on the uid and fields in the act. Consumes the permit. What is slow to
+    /// begin and cannot be taken back takes the last look right before it is sent.
+    fn apply(
+        &self,
+        permit: Permit,
+        act: &<Self::A as Actions>::Act,
+        last: LastLook<'_>,
+    ) -> impl Future<Output = Acted> + Send;
     /// Looks once whether a wait is over.
     fn wait(&self, act: &<Self::A as Actions>::Act) -> impl Future<Output = Waited> + Send;
     /// Carries out a read-only action; text from inside workloads only under `untrusted`.

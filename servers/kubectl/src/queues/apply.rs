@@ -1,6 +1,6 @@
 //! What is looked at right before a purge is sent, and what its end means. Nothing is sent here.
 
-use runcord_runtime::target::{Acted, Permit};
+use runcord_runtime::target::{Acted, Unstopped};
 
 use super::acts::PurgeAct;
 use super::probe;
@@ -68,14 +68,14 @@ fn same_pod(it: &PurgeAct, uid: &Uid) -> Result<(), Acted> {
     Err(refused(format!("pod {}/{} is not the one that was planned for", at.namespace, at.pod)))
 }
 
-/// The command, against the permit for it. What it prints is nobody's business.
-pub(crate) fn command<'a>(permit: &Permit, it: &'a PurgeAct) -> Command<'a> {
+/// The command, against the last look before it. What it prints is nobody's business.
+pub(crate) fn command<'a>(unstopped: &Unstopped, it: &'a PurgeAct) -> Command<'a> {
     let at = &it.question.at;
     Command {
         namespace: &at.namespace,
         pod: &at.pod,
         container: &at.container,
-        argv: it.purge.words(permit),
+        argv: it.purge.words(unstopped),
         input: Input::Nothing,
         limit: it.limit,
         output: 0,

@@ -1,7 +1,7 @@
 //! The two commands of a queue, each a type of its own: the one that looks may be run by whoever reads, the one that
-//! empties only against a permit.
+//! empties only against a permit that still stood when it was looked at last.
 
-use runcord_runtime::target::Permit;
+use runcord_runtime::target::Unstopped;
 use serde::{Deserialize, Serialize};
 
 use crate::exec::Argv;
@@ -12,7 +12,7 @@ use crate::inline::inline_schema;
 #[serde(transparent)]
 pub struct Preview(Argv);
 
-/// A command that empties a queue. Its words are handed out against a permit only.
+/// A command that empties a queue. Its words are handed out against a permit only, after the last look at the cord.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Purge(Argv);
@@ -31,7 +31,7 @@ impl Purge {
     }
 
     /// The texts of its elements, in order, to be run.
-    pub fn words(&self, _permit: &Permit) -> Vec<&str> {
+    pub fn words(&self, _unstopped: &Unstopped) -> Vec<&str> {
         self.0.texts()
     }
 }

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{CORD_EVERY, Carried, WorkError};
 use crate::material::Origin;
-use crate::target::{Acted, Actions, Target, Waited};
+use crate::target::{Acted, Actions, LastLook, Target, Waited};
 use crate::view::Closing;
 use crate::{clock, statement, view};
 
@@ -143,11 +143,18 @@ impl<'a, T: Target> Driver<'a, T> {
             Err(PermitRefused::Ledger(e)) => return Err(e.into()),
         };
         tracing::info!(run = %self.lock.run(), act, "{}", T::A::describe(&what));
-        Ok(Some(match self.target.apply(permit, &what).await {
+        Ok(Some(match self.target.apply(permit, &what, LastLook::at(self.ledger)).await {
             Acted::Done => Event::Done { act },
             Acted::Deferred { reason } => Event::Deferred { act, reason },
             Acted::Refused { reason } => Event::Refused { act, reason },
             Acted::Lost { reason } => Event::Lost { act, reason },
+            Acted::Stopped { cause } => {
+                // First that nothing is in flight: a worker that took the run up in between need not wonder. What the
+                // machine would do then, the stop comes before.
+                let unsent = Event::Deferred { act, reason: "it was not sent".to_owned() };
+                self.ledger.feed(self.lock, &unsent, &clock::now()?)?;
+                Event::StopAsked { cause }
+            }
         }))
     }
 
