@@ -3,7 +3,7 @@
 use http::{Request, StatusCode};
 use k8s_openapi::api::core::v1::Pod as ApiPod;
 use runcord_runtime::mask::Mask;
-use runcord_runtime::target::{Acted, LastLook, Permit};
+use runcord_runtime::target::{Acted, Permit, Supervision};
 
 use crate::act::{Act, Evict, Patch};
 use crate::exec;
@@ -32,7 +32,7 @@ impl Writer {
     pub(crate) async fn apply(
         &self,
         permit: Permit,
-        last: LastLook<'_>,
+        supervision: &Supervision<'_>,
         reader: &Reader,
         mask: &Mask,
         act: &Act,
@@ -44,7 +44,7 @@ impl Writer {
             Act::Secret(SecretAct::Tell(it)) => self.tell(permit, reader, it).await,
             Act::Secret(act) => self.secret(permit, reader, act).await,
             Act::Volume(VolumeAct::Grow(it)) => self.grow(permit, it).await,
-            Act::Queue(act) => self.queue(permit, last, reader, act).await,
+            Act::Queue(act) => self.queue(permit, supervision, reader, act).await,
             Act::AwaitEvicted(_) | Act::AwaitRollout(_) | Act::Volume(VolumeAct::AwaitGrown(_)) => {
                 refused("a wait changes nothing and cannot be applied")
             }
@@ -107,12 +107,18 @@ impl Writer {
     }
 
     /// The preview may take a while: the cord is looked at once more after it, with nothing in between.
-    async fn queue(&self, permit: Permit, last: LastLook<'_>, reader: &Reader, act: &QueueAct) -> Acted {
+    async fn queue(
+        &self,
+        permit: Permit,
+        supervision: &Supervision<'_>,
+        reader: &Reader,
+        act: &QueueAct,
+    ) -> Acted {
         let QueueAct::Purge(it) = act;
         if let Err(acted) = queues::apply::unchanged(reader, it).await {
             return acted;
         }
-        let unstopped = match last.unstopped(permit) {
+        let unstopped = match supervision.unstopped(permit) {
             Ok(unstopped) => unstopped,
             Err(acted) => return acted,
         };

@@ -8,7 +8,7 @@ use runcord_model::action::{BadStep, StepCall};
 use runcord_model::{Catalog, Change, Refusal};
 use runcord_runtime::mask::MaskFile;
 use runcord_runtime::target::{
-    ActKind, Acted, Actions, Draft, Fixed, LastLook, Measured, Permit, Settled, Target, Waited,
+    ActKind, Acted, Actions, Draft, Fixed, Measured, Permit, Settled, Supervision, Target, Waited,
 };
 use serde_json::Value;
 
@@ -160,9 +160,9 @@ impl Target for Kubernetes {
         self.rehearsal.ask(self.mask.open()?, acts).await
     }
 
-    async fn apply(&self, permit: Permit, act: &Act, last: LastLook<'_>) -> Acted {
+    async fn apply(&self, permit: Permit, act: &Act, supervision: &Supervision<'_>) -> Acted {
         match self.mask.open() {
-            Ok(mask) => self.writer.apply(permit, last, &self.reader, mask, act).await,
+            Ok(mask) => self.writer.apply(permit, supervision, &self.reader, mask, act).await,
             Err(refusal) => Acted::Refused { reason: refusal.message },
         }
     }

@@ -17,7 +17,7 @@ pub use state::{ActOutcome, ActProgress, State};
 
 /// The version of the state machine. It stands in the first event of a run: a run of another version is
 /// looked at and handed to a person, never replayed as ours.
-pub const MACHINE: u32 = 1;
+pub const MACHINE: u32 = 2;
 
 /// Why a run whose acts are all done ends unverified when it is stopped.
 pub const STOPPED_BEFORE_VERIFIED: &str = "stopped before verification ended";

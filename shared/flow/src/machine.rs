@@ -120,7 +120,11 @@ impl State {
             return None;
         }
         self.set(act, ActOutcome::Refused { reason: reason.to_owned() })?;
-        Some(self.finish(End::Failed { act, reason: reason.to_owned() }))
+        Some(match self.stop {
+            // It was told to stop while it lasted: that it did not come to its end is what was asked for.
+            Some(cause) => self.stop_now(cause),
+            None => self.finish(End::Failed { act, reason: reason.to_owned() }),
+        })
     }
 
     fn lost(&mut self, act: usize, reason: &str) -> Step {

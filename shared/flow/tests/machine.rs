@@ -163,6 +163,8 @@ fn a_stop_in_flight_is_honoured_at_the_outcome() {
     assert_eq!(next(&state, &stop(StopCause::Cord)).0.stop(), Some(cause), "the first cause stays");
     assert_eq!(next(&state, &Event::Done { act: 0 }).1, stopped(cause, 1));
     assert_eq!(next(&state, &Event::Deferred { act: 0, reason: "x".into() }).1, stopped(cause, 0));
+    let interrupted = Event::Refused { act: 0, reason: "interrupted after 2 of 5 parts".into() };
+    assert_eq!(next(&state, &interrupted).1, stopped(cause, 0), "what was asked for is no failure");
     let looking = next(&state, &Event::Lost { act: 0, reason: "x".into() }).0;
     assert_eq!(next(&looking, &Event::Settled { act: 0, outcome: Settled::NotDone }).1, stopped(cause, 0));
 }

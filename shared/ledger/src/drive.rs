@@ -169,6 +169,7 @@ impl Ledger {
             }
             // Given back first: on a full disk it is what the record is written to.
             self.free_reserve(&run.id);
+            self.forget_told(&run.id);
             set_view(tx, &run.id, view)?;
             let record = records::append(tx, self.installation(), RecordKind::Outcome, outcome, now)?;
             tx.execute(

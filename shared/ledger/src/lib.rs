@@ -16,6 +16,7 @@ mod plans;
 mod records;
 mod runs;
 mod store;
+mod told;
 
 pub use authority::KeptAuthority;
 pub use begin::{BeginError, Begun, Start};
@@ -27,3 +28,4 @@ pub use plans::{KeepApprovalError, KeptApproval, KeptPlan, PlanFilter, PlanStatu
 pub use records::ChainError;
 pub use runs::{Journalled, KeptRun, RunFilter};
 pub use store::Ledger;
+pub use told::Told;

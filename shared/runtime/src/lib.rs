@@ -27,10 +27,10 @@ pub mod undo;
 pub mod view;
 pub mod worker;
 
-mod last_look;
 mod limits;
 mod optional;
 mod refuse;
 mod status;
+mod supervision;
 
 pub use refuse::chain;

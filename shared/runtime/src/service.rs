@@ -363,7 +363,7 @@ impl<T: Target> Service<T> {
                     // Whoever looks at a run that nobody holds has it taken up.
                     self.take_up_one(ledger, &run.id)?;
                 }
-                Ok(Shown::of_run(&view::of::<T::A>(&run)))
+                Ok(Shown::of_run(&view::of::<T::A>(&run), ledger.told(&run.id)))
             }
             Handle::Plan(plan) => status::of_plan(ledger, &plan, &clock::now()?),
         }

@@ -1,6 +1,6 @@
 //! What `run_status` shows: a run, or a plan that has not become one.
 
-use runcord_ledger::{KeptPlan, Ledger, PlanStatus};
+use runcord_ledger::{KeptPlan, Ledger, PlanStatus, Told};
 use runcord_model::{Moment, Outcome, Refusal, RunView};
 use serde_json::{Value, json};
 
@@ -28,16 +28,18 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    pub(crate) fn of_run(view: &RunView) -> Self {
+    /// `told` is how far the act under way is, where its worker tells.
+    pub(crate) fn of_run(view: &RunView, told: Option<Told>) -> Self {
         let (done, of) = view.steps.iter().fold((0, 0), |(done, of), step| (done + step.done, of + step.of));
         let count = |n: usize| u32::try_from(n).map_or(f64::MAX, f64::from);
-        Self {
-            contract: view.to_contract(),
-            standing: if view.state.ended() { Standing::Over } else { Standing::Moving },
-            done: count(done),
-            of: count(of),
-            summary: view.summary.clone(),
+        let standing = if view.state.ended() { Standing::Over } else { Standing::Moving };
+        let (mut contract, mut summary, mut part) = (view.to_contract(), view.summary.clone(), 0.0);
+        if let (Standing::Moving, Some(Told { done, of })) = (standing, told) {
+            summary = format!("{summary} Of the act under way {done} of {of} parts are done.");
+            contract["summary"] = summary.clone().into();
+            part = f64::from(done) / f64::from(of.max(1));
         }
+        Self { contract, standing, done: count(done) + part.min(1.0), of: count(of), summary }
     }
 }
 

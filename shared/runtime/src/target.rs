@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-pub use crate::last_look::LastLook;
+pub use crate::supervision::{Supervision, Told};
 
 /// The values of a plan that would otherwise move between plan and apply: both drafts get the same.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -112,7 +112,7 @@ pub enum Acted {
         /// What is known.
         reason: String,
     },
-    /// The run was told to stop before it was sent, and nothing happened. A [`LastLook`] says so.
+    /// The run was told to stop before it was sent, and nothing happened. Its [`Supervision`] says so.
     Stopped {
         /// By what.
         cause: StopCause,
@@ -169,12 +169,13 @@ pub trait Target: Debug + Send + Sync + 'static {
         acts: &[<Self::A as Actions>::Act],
     ) -> impl Future<Output = Result<<Self::A as Actions>::DryRun, Refusal>> + Send;
     /// Carries out one mutation, conditionally on the uid and fields in the act. Consumes the permit. What is slow to
-    /// begin and cannot be taken back takes the last look right before it is sent.
+    /// begin and cannot be taken back asks once more, right before it is sent, whether the run is to stop; what lasts asks
+    /// it all the while.
     fn apply(
         &self,
         permit: Permit,
         act: &<Self::A as Actions>::Act,
-        last: LastLook<'_>,
+        supervision: &Supervision<'_>,
     ) -> impl Future<Output = Acted> + Send;
     /// Looks once whether a wait is over.
     fn wait(&self, act: &<Self::A as Actions>::Act) -> impl Future<Output = Waited> + Send;

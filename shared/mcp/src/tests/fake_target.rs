@@ -10,7 +10,7 @@ use runcord_model::{
     ActionSpec, BlastRadius, Catalog, Change, ChangeKind, Coverage, EffectKind, Refusal, Scopes, StepCall,
     Untrusted,
 };
-use runcord_runtime::target::{Acted, Actions, Draft, Fixed, LastLook, Measured, Target, Waited};
+use runcord_runtime::target::{Acted, Actions, Draft, Fixed, Measured, Supervision, Target, Waited};
 use serde_json::{Value, json};
 
 pub(super) const RUNBOOKS: [(&str, &str); 2] = [
@@ -178,7 +178,7 @@ impl Target for FakeTarget {
         Ok(())
     }
 
-    async fn apply(&self, _permit: Permit, _act: &i64, _last: LastLook<'_>) -> Acted {
+    async fn apply(&self, _permit: Permit, _act: &i64, _supervision: &Supervision<'_>) -> Acted {
         self.touch();
         Acted::Done
     }

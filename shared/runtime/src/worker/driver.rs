@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::{CORD_EVERY, Carried, WorkError};
 use crate::material::Origin;
-use crate::target::{Acted, Actions, LastLook, Target, Waited};
+use crate::target::{Acted, Actions, Supervision, Target, Waited};
 use crate::view::Closing;
 use crate::{clock, statement, view};
 
@@ -143,7 +143,13 @@ impl<'a, T: Target> Driver<'a, T> {
             Err(PermitRefused::Ledger(e)) => return Err(e.into()),
         };
         tracing::info!(run = %self.lock.run(), act, "{}", T::A::describe(&what));
-        Ok(Some(match self.target.apply(permit, &what, LastLook::at(self.ledger)).await {
+        let supervision = Supervision::of(self.ledger, self.lock.run());
+        let acted = self.target.apply(permit, &what, &supervision).await;
+        if let Some(cause) = supervision.stopped() {
+            // It was stopped while it lasted: what it says of itself now is what it came to until then.
+            self.ledger.feed(self.lock, &Event::StopAsked { cause }, &clock::now()?)?;
+        }
+        Ok(Some(match acted {
             Acted::Done => Event::Done { act },
             Acted::Deferred { reason } => Event::Deferred { act, reason },
             Acted::Refused { reason } => Event::Refused { act, reason },

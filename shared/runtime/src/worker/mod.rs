@@ -44,7 +44,7 @@ pub enum WorkError {
 /// How long a worker waits for a lock that a reader may hold for a moment.
 const LOCK_PATIENCE: Duration = Duration::from_secs(5);
 /// How often a worker that waits looks at the cord.
-const CORD_EVERY: Duration = Duration::from_millis(50);
+pub(crate) const CORD_EVERY: Duration = Duration::from_millis(50);
 /// How long a worker tries to reach its target, and how often.
 const REACH_PATIENCE: Duration = Duration::from_secs(300);
 const REACH_EVERY: Duration = Duration::from_secs(2);
