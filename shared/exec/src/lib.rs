@@ -8,6 +8,7 @@ mod command;
 mod detached;
 mod error;
 mod find;
+mod follow;
 mod output;
 mod run;
 mod signals;
@@ -16,6 +17,7 @@ pub use command::{AfterGrace, Command, Stdin};
 pub use detached::own_session;
 pub use error::ExecError;
 pub use find::find_program;
+pub use follow::Followed;
 pub use output::{Finished, Pid, Status};
 
 #[cfg(test)]

@@ -107,6 +107,33 @@ fn endings(status: &str) -> String {
     format!("ignored {:x}, blocked {:x}", of("SigIgn:"), of("SigBlk:"))
 }
 
+#[tokio::test]
+async fn who_is_followed_writes_to_private_new_files_and_ends_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (out, err) = (folder.path().join("out"), folder.path().join("err"));
+    let mut echo = program("echo").arg("hello").follow(&out, &err).unwrap();
+    assert_eq!(echo.ended().await.unwrap(), Status::Exited(0));
+    assert_eq!(std::fs::read_to_string(&out).unwrap(), "hello\n");
+    assert_eq!(out.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let again = program("echo").follow(&out, &err);
+    assert!(matches!(again, Err(ExecError::Output { .. })), "what another has written is not overwritten");
+}
+
+#[tokio::test]
+async fn who_is_followed_is_interrupted_and_outlives_whoever_follows() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str| folder.path().join(name);
+    let mut asleep = program("sleep").arg("60").follow(&file("a"), &file("b")).unwrap();
+    asleep.interrupt();
+    assert_eq!(asleep.ended().await.unwrap(), Status::Signalled(2));
+    let left = program("sleep").arg("60").follow(&file("c"), &file("d")).unwrap();
+    let pid = rustix::process::Pid::from_raw(i32::try_from(left.pid().get()).unwrap()).unwrap();
+    drop(left);
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    rustix::process::test_kill_process(pid).unwrap();
+    rustix::process::kill_process_group(pid, rustix::process::Signal::KILL).unwrap();
+}
+
 /// `env` from coreutils starts it with the signals that end a process ignored and blocked.
 fn deaf(command: &Command) -> Command {
     program("env")
