@@ -35,7 +35,7 @@ pub(crate) async fn request(
 
 /// What a backend is told: the value, and the end of its line. Programs that read a password read a line of it, and not
 /// every way to a container passes on that standard input is over.
-pub(crate) struct Line(Vec<u8>);
+pub(crate) struct Line(pub(super) Vec<u8>);
 
 /// The value that a backend is told, read right before, if the backend's pod and the copy are the ones that were planned.
 ///
@@ -80,6 +80,10 @@ pub(crate) fn judge(it: &Tell, outcome: &Outcome) -> Acted {
     let lost = |reason: String| Acted::Lost { reason };
     match (outcome, it.purpose) {
         (Outcome::Ended(Ended { code: 0, .. }), _) => Acted::Done,
+        // Told by a signal: somebody killed it half-way, as the time limit does.
+        (Outcome::Ended(Ended { code, .. }), _) if *code > 128 => {
+            lost(format!("the command in {} was killed (exit code {code})", it.at))
+        }
         (Outcome::Ended(Ended { code, .. }), TellTo::Learn) => refused(format!(
             "{} did not learn the value (exit code {code}), or a part of it; nobody was given it yet",
             it.at

@@ -22,20 +22,20 @@ use crate::numbers::VersionNumber;
 use crate::samples::{fixed, owner, seen_workload, uid};
 use crate::seen::{Seen, Strategy};
 
-fn number(n: i64) -> VersionNumber {
+pub(super) fn number(n: i64) -> VersionNumber {
     VersionNumber::try_from(n).unwrap()
 }
 
-fn keys(names: &[&str]) -> BTreeSet<DataKey> {
+pub(super) fn keys(names: &[&str]) -> BTreeSet<DataKey> {
     names.iter().map(|name| name.parse().unwrap()).collect()
 }
 
-fn consumer(kind: &str, name: &str, pods: i64) -> Consumer {
+pub(super) fn consumer(kind: &str, name: &str, pods: i64) -> Consumer {
     Consumer { who: owner(kind, name), ways: BTreeSet::from([Way::Env]), pods }
 }
 
 /// A copy that holds what the Secret held under that number.
-fn copy(n: i64, same: bool) -> Copy {
+pub(super) fn copy(n: i64, same: bool) -> Copy {
     Copy {
         version: number(n),
         uid: uid(&format!("copy-{n}")),
@@ -47,7 +47,7 @@ fn copy(n: i64, same: bool) -> Copy {
 }
 
 /// `shop/db`, never rotated, which the Deployment `shop/web` uses.
-fn seen() -> Seen {
+pub(super) fn seen() -> Seen {
     let mut seen = seen_workload(4, 4);
     let web = seen.workloads[0].id.clone();
     seen.focus.workloads.clear();
@@ -71,24 +71,24 @@ fn seen() -> Seen {
     seen
 }
 
-fn with(change: impl FnOnce(&mut Secret)) -> Seen {
+pub(super) fn with(change: impl FnOnce(&mut Secret)) -> Seen {
     let mut seen = seen();
     change(&mut seen.secrets.secrets[0]);
     seen
 }
 
-fn drafted(action: &str, more: Value, seen: &Seen) -> Result<Draft<KubectlActions>, Refusal> {
+pub(super) fn drafted(action: &str, more: Value, seen: &Seen) -> Result<Draft<KubectlActions>, Refusal> {
     let mut with = json!({"namespace": "shop", "name": "db"});
     with.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
     let call = StepCall { id: "s".into(), action: action.into(), with: with.as_object().cloned().unwrap() };
     draft(&Action::read(&call).unwrap(), seen, &fixed())
 }
 
-fn rotated(seen: &Seen) -> Result<Draft<KubectlActions>, Refusal> {
+pub(super) fn rotated(seen: &Seen) -> Result<Draft<KubectlActions>, Refusal> {
     drafted("rotate_secret", json!({"keys": ["password"]}), seen)
 }
 
-fn said(draft: &Draft<KubectlActions>) -> Vec<String> {
+pub(super) fn said(draft: &Draft<KubectlActions>) -> Vec<String> {
     draft.acts.iter().map(Act::describe).collect()
 }
 
@@ -237,7 +237,7 @@ fn earlier_values_are_put_back_only_from_a_copy_that_is_ours() {
     assert!(held.acts.is_empty() && held.summary.contains("nothing to do"));
 }
 
-fn acts(seen: &Seen) -> Vec<SecretAct> {
+pub(super) fn acts(seen: &Seen) -> Vec<SecretAct> {
     let only = |act: Act| {
         let Act::Secret(act) = act else { return None };
         Some(act)
@@ -301,17 +301,30 @@ fn a_copy_and_a_promotion_are_settled_by_mark_and_number() {
     assert_eq!((settled(0, &made), settled(1, &made)), (Settled::Done, Settled::Done));
     let foreign = with(|it| it.copies = vec![Copy { mark: None, ..copy(1, true) }]);
     assert_eq!(settled(0, &foreign), Settled::SomebodyElses);
+    let forged = with(|it| it.copies = vec![Copy { ours: false, ..copy(1, true) }]);
+    assert_eq!(settled(0, &forged), Settled::SomebodyElses, "a mark alone can be written by anybody");
     let promoted = with(|it| {
         (it.version, it.mark) = (number(2), Some(fixed().plan.to_string()));
         it.resource_version = "101".parse().unwrap();
     });
     assert_eq!(settled(2, &promoted), Settled::Done);
+    for (n, now) in [(0, &made), (1, &made), (2, &promoted)] {
+        let in_place = |now: &Seen| crate::settle::in_place(&Act::Secret(acts[n].clone()), &before, now);
+        assert!(in_place(now) && !in_place(&before), "act {n}");
+    }
+    let mut other_mark = promoted.clone();
+    other_mark.secrets.secrets[0].mark = None;
+    let mut other_number = promoted.clone();
+    other_number.secrets.secrets[0].version = number(3);
+    for now in [other_mark, other_number] {
+        assert_eq!(settled(2, &now), Settled::SomebodyElses);
+    }
     let written = with(|it| it.resource_version = "101".parse().unwrap());
     assert_eq!(settled(2, &written), Settled::SomebodyElses);
 }
 
 /// The act that has a backend learn, or say whether it takes, a value.
-fn tell(purpose: TellTo) -> Tell {
+pub(super) fn tell(purpose: TellTo) -> Tell {
     let SecretAct::Promote(it) = acts(&seen()).remove(2) else { panic!("the third act puts values in") };
     Tell {
         live: it.live,
@@ -344,7 +357,17 @@ fn a_backend_that_says_no_ends_the_run() {
         for lost in [Outcome::TimedOut, Outcome::Lost(Lost::Cut)] {
             assert!(matches!(judge(lost), Acted::Lost { .. }), "{purpose:?}: nobody knows");
         }
-        assert!(matches!(judge(Outcome::Busy), Acted::Deferred { .. }));
+        for code in [130, 143] {
+            assert!(matches!(judge(ended(code)), Acted::Lost { .. }), "{purpose:?}: killed half-way");
+        }
+        for put_off in [Outcome::Busy, Outcome::Refused(429)] {
+            assert!(matches!(judge(put_off), Acted::Deferred { .. }), "nothing was begun");
+        }
+        for status in [400, 401, 403, 404, 422] {
+            let Acted::Refused { reason } = judge(Outcome::Refused(status)) else { panic!("{status}") };
+            let not_let = reason.contains("does not let these credentials");
+            assert_eq!(not_let, [401, 403, 422].contains(&status), "{reason}");
+        }
         let act = SecretAct::Tell(tell(purpose));
         assert_eq!(super::settle::settle(&act, &seen()), Settled::CannotTell, "looking tells nothing");
         assert!(super::settle::in_place(&act, &seen()), "its own answer is all that there is");
