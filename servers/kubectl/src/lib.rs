@@ -51,6 +51,8 @@ mod wire;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod played;
+#[cfg(test)]
 mod samples;
 
 pub use connect::Connect;

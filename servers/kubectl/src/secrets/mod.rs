@@ -25,6 +25,8 @@ pub(crate) mod settle;
 
 mod random;
 #[cfg(test)]
+mod sent;
+#[cfg(test)]
 mod tests;
 mod values;
 
