@@ -267,3 +267,117 @@ pub(super) fn named(keys: &BTreeSet<DataKey>) -> String {
         Some(last) => format!("{} and {last}", names.join(", ")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::tests::{acts, keys, number, seen, tell};
+
+    /// Changes of an act, each of which must be seen in what is compared at apply.
+    type Changes<'a, T> = &'a [(&'a str, fn(&mut T))];
+
+    fn each_counts<T: Clone>(act: &T, whole: impl Fn(T) -> SecretAct, changes: Changes<'_, T>) {
+        for (what, change) in changes {
+            let mut changed = act.clone();
+            change(&mut changed);
+            assert_ne!(whole(changed).canonical(), whole(act.clone()).canonical(), "{what}");
+        }
+    }
+
+    fn another<T: std::str::FromStr>() -> T
+    where
+        T::Err: std::fmt::Debug,
+    {
+        "7".parse().unwrap()
+    }
+
+    #[test]
+    fn everything_that_was_approved_is_compared_at_apply() {
+        let [SecretAct::Keep(keep), SecretAct::Stage(stage), SecretAct::Promote(promote)] =
+            <[_; 3]>::try_from(acts(&seen())).unwrap()
+        else {
+            panic!("keep, stage, put in")
+        };
+        each_counts(
+            &keep,
+            SecretAct::Keep,
+            &[
+                ("name", |it| it.live.id.name = another()),
+                ("uid", |it| it.live.id.uid = another()),
+                ("resource version", |it| it.live.resource_version = another()),
+                ("number", |it| it.version = number(7)),
+            ],
+        );
+        each_counts(
+            &stage,
+            SecretAct::Stage,
+            &[
+                ("name", |it| it.live.id.name = another()),
+                ("uid", |it| it.live.id.uid = another()),
+                ("resource version", |it| it.live.resource_version = another()),
+                ("number", |it| it.version = number(7)),
+                ("keys", |it| it.keys = keys(&["salt"])),
+                ("length", |it| it.length = ValueLength::try_from(16).unwrap()),
+            ],
+        );
+        each_counts(
+            &promote,
+            SecretAct::Promote,
+            &[
+                ("name", |it| it.live.id.name = another()),
+                ("uid", |it| it.live.id.uid = another()),
+                ("resource version", |it| it.live.resource_version = another()),
+                ("number before", |it| it.from = number(7)),
+                ("number", |it| it.to = number(7)),
+                ("keys", |it| it.keys = keys(&["salt"])),
+                ("copy", |it| it.origin = Origin::Kept { uid: another() }),
+            ],
+        );
+    }
+
+    #[test]
+    fn every_part_of_what_a_backend_is_told_is_compared_at_apply() {
+        each_counts(
+            &tell(TellTo::Learn),
+            SecretAct::Tell,
+            &[
+                ("name", |it| it.live.id.name = another()),
+                ("uid", |it| it.live.id.uid = another()),
+                ("resource version", |it| it.live.resource_version = another()),
+                ("name of the copy", |it| it.copy = another()),
+                ("copy", |it| it.origin = Origin::Kept { uid: another() }),
+                ("key", |it| it.key = another()),
+                ("purpose", |it| it.purpose = TellTo::Test),
+                ("place", |it| it.at.pod = another()),
+                ("pod", |it| it.uid = another()),
+                ("command", |it| it.command = serde_json::from_value(json!(["true"])).unwrap()),
+                ("limit", |it| it.limit = Limit::try_from("1s".to_owned()).unwrap()),
+            ],
+        );
+    }
+
+    #[test]
+    fn the_mark_and_the_number_are_left_in_the_annotations_whether_there_are_any_or_not() {
+        let SecretAct::Promote(mut it) = acts(&seen()).remove(2) else {
+            panic!("the third act puts values in")
+        };
+        let values = Values::placeholders("Opaque", &it.keys);
+        let (plan, mut annotations) = (it.plan.to_string(), |annotated| {
+            it.annotated = annotated;
+            it.operations(&values).as_array_mut().unwrap().split_off(3)
+        });
+        let set = |key: &str, value: &str| {
+            let path = format!("/metadata/annotations/runcord.dev~1{key}");
+            json!({"op": "add", "path": path, "value": value})
+        };
+        assert_eq!(annotations(true), [set("plan", &plan), set("secret-version", "2")]);
+        let map = json!({PLAN_MARK: plan, VERSION: "2"});
+        assert_eq!(
+            annotations(false),
+            [
+                json!({"op": "test", "path": "/metadata/annotations", "value": null}),
+                json!({"op": "add", "path": "/metadata/annotations", "value": map}),
+            ]
+        );
+    }
+}

@@ -94,3 +94,47 @@ fn updated(object: String, from: VersionNumber, to: VersionNumber, text: String)
         text: format!("version: {from} → {to}; {text}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::names::Uid;
+    use crate::secrets::tests::{acts, number, seen, tell, with};
+
+    #[test]
+    fn the_whole_command_is_shown_with_nothing_invisible_in_it() {
+        let mut it = tell(TellTo::Learn);
+        it.command = serde_json::from_value(json!(["rabbitmqctl", {"value": "a\u{202e}b"}])).unwrap();
+        let shown = planned(&SecretAct::Tell(it));
+        assert!(shown.text.contains(r#"standard input of ["rabbitmqctl","a"#), "{}", shown.text);
+        assert!(!shown.text.contains('\u{202e}'), "{}", shown.text);
+        assert_eq!(shown.after, json!({"key": "password", "copy": "db-v2"}));
+    }
+
+    #[test]
+    fn whether_values_are_new_or_were_kept_is_said() {
+        let SecretAct::Promote(mut it) = acts(&seen()).remove(2) else {
+            panic!("the third act puts values in")
+        };
+        let said = |it: &crate::secrets::acts::Promote| planned(&SecretAct::Promote(it.clone())).text;
+        assert_eq!(said(&it), "version: 1 → 2; new values for password, as in db-v2");
+        it.origin = Origin::Kept { uid: "copy-2".parse().unwrap() };
+        assert_eq!(said(&it), "version: 1 → 2; the values that were kept, as in db-v2");
+    }
+
+    #[test]
+    fn what_became_of_a_secret_is_told_by_its_number_and_whoever_else_wrote_is_told_of() {
+        let before = seen().secrets;
+        let told = |after: SecretsSeen| -> Vec<String> {
+            observed(&before, &after).into_iter().map(|change| change.text).collect()
+        };
+        assert_eq!(told(before.clone()), Vec::<String>::new());
+        let written = with(|it| it.resource_version = "101".parse().unwrap());
+        assert_eq!(told(written.secrets), ["somebody wrote to it"]);
+        let put_in = with(|it| (it.version, it.resource_version) = (number(2), "101".parse().unwrap()));
+        assert_eq!(told(put_in.secrets), ["version: 1 → 2; its values are those of the new version"]);
+        let replaced =
+            with(|it| (it.id.uid, it.version) = (Uid::try_from("7".to_owned()).unwrap(), number(2)));
+        assert_eq!(told(replaced.secrets), Vec::<String>::new(), "another Secret of that name");
+    }
+}

@@ -191,8 +191,9 @@ fn put_in(
         restarted.extend(restartable(consumer, secret, seen)?);
     }
     let names: Vec<String> = restarted.iter().map(ToString::to_string).collect();
+    // One at least: a batch has no other numbers.
     let batch = restarts.batch.get() as usize;
-    for together in restarted.chunks(batch.max(1)) {
+    for together in restarted.chunks(batch) {
         let mut waits = Vec::new();
         for workload in together {
             let found = Found::find(workload, seen)?;
@@ -322,4 +323,132 @@ fn copy_name(secret: &Secret, version: VersionNumber) -> Result<ObjectName, Refu
             "Its values cannot be kept beside it; rotate it by hand.",
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::exec::Limit;
+    use crate::samples::{fixed, owner, uid};
+    use crate::secrets::tests::{consumer, copy, drafted, number, rotated, said, tell, with};
+
+    /// `shop/db`, rotated once, with what it held before in `db-v1`; and a backend that is there.
+    fn rotated_once() -> Seen {
+        let mut seen = with(|it| {
+            (it.version, it.free) = (number(2), number(3));
+            it.copies = vec![copy(1, false), copy(2, true)];
+        });
+        let at = tell(TellTo::Learn).at;
+        seen.secrets.backends.push((at, Backend::There { uid: uid("pod-rabbit-0") }));
+        seen
+    }
+
+    fn restored_taught(key: &str, seen: &Seen) -> Result<Draft<KubectlActions>, Refusal> {
+        let with = json!({
+            "version": 1, "key": key, "pod": "rabbit-0", "container": "rabbitmq", "limit": "5m",
+            "teach": ["rabbitmqctl", "change_password"], "test": ["rabbitmqctl", "authenticate_user"],
+            "not_undone": "what was done meanwhile",
+        });
+        drafted("restore_taught_secret", with, seen)
+    }
+
+    fn secrets(draft: Draft<KubectlActions>) -> Vec<SecretAct> {
+        let only = |act| if let Act::Secret(act) = act { Some(act) } else { None };
+        draft.acts.into_iter().filter_map(only).collect()
+    }
+
+    #[test]
+    fn a_backend_learns_the_very_copy_that_is_put_back() {
+        let acts = secrets(restored_taught("password", &rotated_once()).unwrap());
+        let [SecretAct::Tell(learn), SecretAct::Tell(test), SecretAct::Promote(put_in)] = &acts[..] else {
+            panic!("{acts:?}")
+        };
+        assert_eq!((learn.purpose, test.purpose), (TellTo::Learn, TellTo::Test));
+        let command = |words: Value| serde_json::from_value::<Argv>(words).unwrap();
+        assert_eq!(learn.command, command(json!(["rabbitmqctl", "change_password"])));
+        assert_eq!(test.command, command(json!(["rabbitmqctl", "authenticate_user"])));
+        let first = Origin::Kept { uid: uid("copy-1") };
+        for it in [learn, test] {
+            assert_eq!((it.copy.as_str(), &it.origin), ("db-v1", &first));
+            assert_eq!((it.key.as_str(), it.limit), ("password", Limit::try_from("5m".to_owned()).unwrap()));
+        }
+        assert_eq!((put_in.to, put_in.copy.as_str(), &put_in.origin), (number(1), "db-v1", &first));
+    }
+
+    #[test]
+    fn a_backend_is_told_nothing_of_a_key_that_is_not_there() {
+        let refused = restored_taught("pin", &rotated_once()).unwrap_err().message;
+        assert!(refused.contains("has no key pin; it has password and salt"), "{refused}");
+    }
+
+    #[test]
+    fn another_backend_that_was_looked_at_is_not_the_one() {
+        let mut seen = rotated_once();
+        seen.secrets.backends[0].0.pod = "rabbit-1".parse().unwrap();
+        assert!(restored_taught("password", &seen).is_err(), "its own was not looked at");
+    }
+
+    #[test]
+    fn what_is_predicted_is_the_number_and_the_mark_of_this_secret_alone() {
+        let mut seen = with(|_| ());
+        let mut other = seen.secrets.secrets[0].clone();
+        other.id = owner("Secret", "other");
+        seen.secrets.secrets.insert(0, other.clone());
+        let predicted = rotated(&seen).unwrap().predicted.secrets.secrets;
+        assert_eq!(predicted[0], other);
+        let is = &predicted[1];
+        assert_eq!((is.version, is.annotated), (number(2), true));
+        assert_eq!(is.mark.as_deref(), Some(fixed().plan.as_str()));
+    }
+
+    #[test]
+    fn a_secret_of_another_namespace_is_another_secret() {
+        let elsewhere = with(|it| it.id.namespace = "till".parse().unwrap());
+        assert!(rotated(&elsewhere).unwrap_err().message.contains("there is no Secret shop/db"));
+    }
+
+    #[test]
+    fn values_that_somebody_wrote_by_hand_are_what_is_replaced() {
+        let edited = with(|it| {
+            (it.version, it.free) = (number(2), number(3));
+            it.copies = vec![copy(2, false)];
+        });
+        for annotated in [true, false] {
+            let mut edited = edited.clone();
+            edited.secrets.secrets[0].annotated = annotated;
+            let Some(SecretAct::Promote(it)) = secrets(rotated(&edited).unwrap()).pop() else {
+                panic!("the last act puts values in")
+            };
+            assert_eq!((it.from, it.to, it.annotated), (number(3), number(4), annotated));
+        }
+    }
+
+    #[test]
+    fn a_copy_that_is_not_ours_keeps_nothing() {
+        let forged = with(|it| {
+            it.copies = vec![Copy { ours: false, ..copy(1, true) }];
+            it.free = number(2);
+        });
+        assert_eq!(said(&rotated(&forged).unwrap())[0], "keep what Secret shop/db holds as db-v2");
+    }
+
+    #[test]
+    fn only_a_workload_without_pods_and_without_replicas_is_not_restarted() {
+        for (pods, replicas, restarted) in [(0, 0, false), (1, 0, true), (0, 4, true), (4, 4, true)] {
+            let mut seen = with(|it| it.consumers[0].pods = pods);
+            let counts = seen.workloads[0].counts.as_mut().unwrap();
+            (counts.replicas, counts.total, counts.updated) = (replicas, replicas, replicas);
+            let restarts = said(&rotated(&seen).unwrap()).iter().any(|said| said.starts_with("restart"));
+            assert_eq!(restarts, restarted, "{pods} pods of {replicas}");
+        }
+    }
+
+    #[test]
+    fn a_job_that_runs_stands_in_nobodys_way() {
+        let seen =
+            with(|it| it.consumers = vec![consumer("Job", "once", 1), consumer("CronJob", "often", 1)]);
+        assert_eq!(rotated(&seen).unwrap().acts.len(), 3);
+    }
 }

@@ -86,3 +86,64 @@ pub(crate) fn coverage(acts: &[&Act], coverage: &mut Coverage) {
         ));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::consumers::Consumer;
+    use crate::secrets::tests::{acts, consumer, seen, tell, with};
+
+    /// Keeping, staging, having a backend learn and testing that, and putting in.
+    fn whole() -> Vec<Act> {
+        let told = [TellTo::Learn, TellTo::Test].map(|purpose| SecretAct::Tell(tell(purpose)));
+        acts(&seen()).into_iter().chain(told).map(Act::Secret).collect()
+    }
+
+    fn said(seen: &Seen) -> String {
+        remarks(seen, &whole().iter().collect::<Vec<_>>()).join("\n")
+    }
+
+    #[test]
+    fn what_a_rotation_cannot_know_is_said() {
+        let said = said(&seen());
+        for part in [
+            "learns the value first, and takes it in a test, before anybody gets it",
+            "Going back does not take back: what was done meanwhile.",
+            "Whatever checks these values outside the workloads listed",
+            "Copies db-v… stay until somebody deletes them.",
+        ] {
+            assert_eq!(said.matches(part).count(), 1, "{part}: {said}");
+        }
+        assert_eq!(irreversible(&whole().iter().collect::<Vec<_>>()), 1, "a test teaches nothing");
+    }
+
+    #[test]
+    fn only_a_run_that_read_the_old_values_at_its_start_keeps_them() {
+        const KEEPS: &str = "runs now and keeps the old values to its end";
+        for (ways, pods, keeps) in
+            [(Way::Env, 1, true), (Way::SubPath, 1, true), (Way::Volume, 1, false), (Way::Env, 0, false)]
+        {
+            for kind in ["Job", "CronJob"] {
+                let runs =
+                    Consumer { ways: BTreeSet::from([Way::Volume, ways]), ..consumer(kind, "nightly", pods) };
+                let said = said(&with(|it| it.consumers = vec![runs]));
+                assert_eq!(said.contains(KEEPS), keeps, "{kind} {ways:?} {pods}: {said}");
+                assert_eq!(said.contains("at its next run"), kind == "CronJob", "{said}");
+            }
+        }
+        assert!(!said(&seen()).contains(KEEPS), "a Deployment is restarted");
+    }
+
+    #[test]
+    fn what_was_looked_at_and_what_nobody_could_look_at_is_told_apart() {
+        let mut told = Coverage::default();
+        coverage(&whole().iter().collect::<Vec<_>>(), &mut told);
+        assert!(told.checked.iter().any(|one| one.starts_with("consumers of Secret shop/db: env, envFrom")));
+        for part in ["what the commands in container rabbitmq", "who reads Secret shop/db in other ways"] {
+            let parts = told.undetermined.iter().filter(|one| one.starts_with(part));
+            assert_eq!(parts.count(), 1, "{part}: {:?}", told.undetermined);
+        }
+    }
+}
