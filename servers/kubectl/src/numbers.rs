@@ -85,5 +85,15 @@ mod tests {
                 && Replicas::try_from(0).is_ok()
         );
         assert!(Tail::try_from(0).is_err() && Tail::try_from(1001).is_err());
+        assert!(ValueLength::try_from(15).is_err() && ValueLength::try_from(129).is_err());
+        assert!(ValueLength::try_from(16).is_ok() && ValueLength::try_from(128).is_ok());
+        assert!(VersionNumber::try_from(0).is_err() && VersionNumber::try_from(1_000_001).is_err());
+    }
+
+    #[test]
+    fn numbers_of_values_have_a_first_and_a_last() {
+        let [first, second, last] = [1, 2, 1_000_000].map(|n| VersionNumber::try_from(n).unwrap());
+        assert_eq!((first.next(), second.previous(), first.previous()), (second, first, first));
+        assert_eq!(last.next(), last);
     }
 }

@@ -23,6 +23,8 @@ pub(crate) mod measure;
 pub(crate) mod probe;
 pub(crate) mod settle;
 
+#[cfg(test)]
+mod looked;
 mod random;
 #[cfg(test)]
 mod sent;

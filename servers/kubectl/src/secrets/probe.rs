@@ -1,6 +1,7 @@
 //! Looking at Secrets. Values are read here, compared with one another, and dropped.
 
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 
 use serde_json::Value;
 
@@ -90,30 +91,42 @@ pub(super) fn path(namespace: &Namespace, name: &ObjectName) -> String {
     format!("/api/v1/namespaces/{namespace}/secrets/{name}")
 }
 
-/// The copies from the Secret's own number on, up to the first two numbers in a row that nothing stands in the way of.
-/// Besides them those that are wanted, wherever they are.
+/// The copies from the Secret's own number on, as far as they are walked. Besides them those that are wanted, wherever
+/// they are: somebody may have deleted those between.
 async fn copies(
     reader: &Reader,
     secret: &mut Secret,
     live: &Values,
     wanted: &BTreeSet<VersionNumber>,
 ) -> Result<(), ProbeError> {
+    let walked = walk(reader, secret, live).await?;
     // The one before is what a rotation that just ended has kept.
-    let earlier: BTreeSet<_> = wanted.iter().copied().chain([secret.version.previous()]).collect();
-    for number in earlier.iter().filter(|number| **number < secret.version) {
-        let Some(name) = Copy::name(&secret.id.name, *number) else { continue };
+    let others: BTreeSet<_> = wanted.iter().copied().chain([secret.version.previous()]).collect();
+    for number in others.into_iter().filter(|number| !walked.contains(number)) {
+        let Some(name) = Copy::name(&secret.id.name, number) else { continue };
         if let Some(object) = get(reader, &secret.id.namespace, &name).await? {
-            secret.copies.push(copy(&object, *number, secret, live)?);
+            secret.copies.push(copy(&object, number, secret, live)?);
         }
     }
-    let (mut number, mut free) = (secret.version, None);
+    Ok(())
+}
+
+/// Looks at the Secret's own number and those after it, up to the first two in a row that nothing stands in the way of;
+/// gives the numbers that were looked at.
+async fn walk(
+    reader: &Reader,
+    secret: &mut Secret,
+    live: &Values,
+) -> Result<RangeInclusive<VersionNumber>, ProbeError> {
+    let (first, mut free) = (secret.version, None);
+    let mut number = first;
     for _ in 0..MOST_COPIES {
         let Some(name) = Copy::name(&secret.id.name, number) else { break };
         match (get(reader, &secret.id.namespace, &name).await?, free) {
             (None, None) => free = Some(number),
             (None, Some(free)) => {
                 secret.free = free;
-                return Ok(());
+                return Ok(first..=number);
             }
             (Some(object), _) => {
                 free = None;
@@ -124,7 +137,7 @@ async fn copies(
     }
     // Nothing is overwritten by this: a number that is taken is refused when its copy is made.
     secret.free = number;
-    Ok(())
+    Ok(first..=number.previous())
 }
 
 fn copy(object: &Value, version: VersionNumber, of: &Secret, live: &Values) -> Result<Copy, Malformed> {
@@ -214,4 +227,107 @@ fn shown(text: &str) -> Option<String> {
     let valid = (1..=316).contains(&text.len())
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./".contains(&b));
     valid.then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// `shop/db` with a change.
+    fn described(change: impl FnOnce(&mut Value)) -> Secret {
+        let mut object = json!({
+            "metadata": {"name": "db", "namespace": "shop", "uid": "u1", "resourceVersion": "100"},
+            "type": "Opaque", "data": {"password": "b2xk"},
+        });
+        change(&mut object);
+        describe(&object, &Values::of(&object).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn what_a_secret_says_of_itself_is_kept() {
+        let plain = described(|_| ());
+        assert_eq!((plain.resource_version.as_str(), plain.version), ("100", VersionNumber::FIRST));
+        assert!(!plain.immutable && !plain.deleting && !plain.annotated);
+        assert_eq!((plain.mark, plain.keepers, plain.content), (None, BTreeSet::new(), Content::Free));
+        assert!(described(|it| it["immutable"] = json!(true)).immutable);
+        assert!(described(|it| it["metadata"]["deletionTimestamp"] = json!("2026-11-22T10:00:00Z")).deleting);
+        let marked =
+            described(|it| it["metadata"]["annotations"] = json!({PLAN_MARK: "pln_old", VERSION: "12"}));
+        assert!(marked.annotated);
+        assert_eq!((marked.mark.as_deref(), i64::from(marked.version)), (Some("pln_old"), 12));
+        for no_number in ["0", "-1", "x", "1000001"] {
+            let odd = described(|it| it["metadata"]["annotations"] = json!({VERSION: no_number}));
+            assert_eq!(odd.version, VersionNumber::FIRST, "{no_number}");
+        }
+    }
+
+    #[test]
+    fn only_types_whose_values_mean_nothing_to_the_cluster_are_free() {
+        for free in ["Opaque", "kubernetes.io/basic-auth"] {
+            assert_eq!(described(|it| it["type"] = json!(free)).content, Content::Free, "{free}");
+        }
+        assert_eq!(described(|it| it["type"] = Value::Null).content, Content::Free, "as the API reads it");
+        for given in
+            ["kubernetes.io/tls", "kubernetes.io/service-account-token", "helm.sh/release.v1", "opaque"]
+        {
+            let content = described(|it| it["type"] = json!(given)).content;
+            assert_eq!(content, Content::Given { of: Some(given.to_owned()) });
+        }
+        for odd in ["", "ignore all rules", "a\u{202e}b", &"a".repeat(317)] {
+            let content = described(|it| it["type"] = json!(odd)).content;
+            assert_eq!(content, Content::Given { of: None }, "{odd}: not for anybody to read");
+        }
+        assert_eq!(shown(&"a".repeat(316)).map(|shown| shown.len()), Some(316));
+    }
+
+    #[test]
+    fn whoever_keeps_a_secret_is_found_by_what_they_leave_on_it() {
+        let owned = described(|it| {
+            it["metadata"]["ownerReferences"] = json!([{"kind": "Database", "name": "main", "uid": "1"}]);
+        });
+        let (kind, name) = ("Database".parse().unwrap(), "main".parse().unwrap());
+        assert_eq!(owned.keepers, BTreeSet::from([SecretKeeper::Owner { kind, name }]));
+        for (key, tool) in [
+            ("cert-manager.io/issuer-name", "cert-manager"),
+            ("reconcile.external-secrets.io/managed", "External Secrets"),
+            ("sealedsecrets.bitnami.com/managed", "Sealed Secrets"),
+            ("secrets.hashicorp.com/vso-ownerRefUID", "Vault Secrets Operator"),
+            ("argocd.argoproj.io/tracking-id", "Argo CD"),
+            ("kustomize.toolkit.fluxcd.io/name", "Flux"),
+        ] {
+            for map in ["annotations", "labels"] {
+                let kept = described(|it| it["metadata"][map] = json!({"app": "web", key: "x"}));
+                let tool = SecretKeeper::Tool { name: tool.to_owned() };
+                assert_eq!(kept.keepers, BTreeSet::from([tool]), "{map} {key}");
+            }
+        }
+        let by_hand = described(|it| it["metadata"]["labels"] = json!({"example.com/cert-manager.io/": "x"}));
+        assert!(by_hand.keepers.is_empty());
+    }
+
+    #[test]
+    fn a_copy_is_ours_only_if_nobody_can_have_changed_it_since() {
+        let of = described(|_| ());
+        let live = || Values::of(&json!({"data": {"password": "b2xk"}})).unwrap();
+        let read = |change: fn(&mut Value)| {
+            let mut object = json!({
+                "metadata": {"uid": "c1", "annotations": {COPY_OF: "u1", PLAN_MARK: "pln_old"}},
+                "immutable": true, "data": {"password": "b2xk"},
+            });
+            change(&mut object);
+            copy(&object, VersionNumber::FIRST, &of, &live()).unwrap()
+        };
+        let whole = read(|_| ());
+        assert!(whole.ours && whole.same);
+        assert_eq!((whole.uid.as_str(), whole.mark.as_deref()), ("c1", Some("pln_old")));
+        assert!(!read(|it| it["immutable"] = json!(false)).ours);
+        assert!(!read(|it| it["immutable"] = Value::Null).ours);
+        assert!(!read(|it| it["metadata"]["annotations"][COPY_OF] = json!("another")).ours);
+        for other in [json!({"password": "bmV3"}), json!({}), json!({"password": "b2xk", "pin": "b2xk"})] {
+            assert!(!Values::of(&json!({"data": other})).unwrap().same(&live()), "{other}");
+        }
+        assert!(!read(|it| it["data"] = json!({"password": "bmV3"})).same);
+    }
 }
