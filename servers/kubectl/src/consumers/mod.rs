@@ -109,3 +109,18 @@ impl std::fmt::Display for Source {
         write!(f, "{} {}/{}", self.kind_name(), self.namespace, self.name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_files_that_follow_need_no_restart() {
+        for way in [Way::Env, Way::EnvFrom, Way::SubPath, Way::Driver] {
+            assert!(way.keeps_until_restart(), "{}", way.as_str());
+        }
+        for way in [Way::Volume, Way::Projected, Way::ImagePull] {
+            assert!(!way.keeps_until_restart(), "{}", way.as_str());
+        }
+    }
+}

@@ -172,18 +172,67 @@ mod tests {
         assert_eq!(secret(with(mount, volume)), [Way::Volume, Way::SubPath]);
         let projected = json!([{"name": "v", "projected": {"sources": [{"secret": {"name": "db"}}]}}]);
         assert_eq!(secret(with(json!({}), projected)), [Way::Projected]);
-        let csi = json!([{"name": "v", "csi": {"driver": "d", "nodePublishSecretRef": {"name": "db"}}}]);
-        assert_eq!(secret(with(json!({}), csi)), [Way::Driver]);
         let pull = json!({"containers": [{"name": "main"}], "imagePullSecrets": [{"name": "db"}]});
-        assert_eq!(secret(pull), [Way::ImagePull]);
+        assert_eq!(secret(pull.clone()), [Way::ImagePull]);
+        assert!(of(SourceKind::ConfigMap, pull).is_empty(), "nobody pulls with one");
+        let other = json!({"containers": [{"name": "main"}], "imagePullSecrets": [{"name": "other"}]});
+        assert!(secret(other).is_empty());
+    }
+
+    #[test]
+    fn every_driver_that_reads_a_secret_is_known() {
+        let by_ref = json!({"name": "db"});
+        for (driver, says) in [
+            ("csi", json!({"driver": "d", "nodePublishSecretRef": by_ref})),
+            ("azureFile", json!({"secretName": "db", "shareName": "s"})),
+            ("cephfs", json!({"monitors": [], "secretRef": by_ref})),
+            ("cinder", json!({"volumeID": "i", "secretRef": by_ref})),
+            ("flexVolume", json!({"driver": "d", "secretRef": by_ref})),
+            ("iscsi", json!({"targetPortal": "p", "iqn": "q", "lun": 0, "secretRef": by_ref})),
+            ("rbd", json!({"monitors": [], "image": "i", "secretRef": by_ref})),
+            ("scaleIO", json!({"gateway": "g", "system": "s", "secretRef": by_ref})),
+            ("storageos", json!({"secretRef": by_ref})),
+        ] {
+            let volumes = json!([{"name": "v", driver: says}]);
+            assert_eq!(of(SourceKind::Secret, with(json!({}), volumes)), [Way::Driver], "{driver}");
+        }
+    }
+
+    #[test]
+    fn only_a_single_file_of_the_very_volume_is_a_copy_of_its_own() {
+        let volumes = json!([
+            {"name": "v", "secret": {"secretName": "db"}}, {"name": "w", "secret": {"secretName": "other"}},
+        ]);
+        let mounted = |mount: Value| {
+            let mut mount = mount;
+            mount["mountPath"] = json!("/p");
+            of(SourceKind::Secret, with(json!({"volumeMounts": [mount]}), volumes.clone()))
+        };
+        assert_eq!(mounted(json!({"name": "v"})), [Way::Volume]);
+        assert_eq!(mounted(json!({"name": "v", "subPathExpr": "$(P)"})), [Way::Volume, Way::SubPath]);
+        assert_eq!(mounted(json!({"name": "w", "subPath": "p"})), [Way::Volume]);
+        let claim = json!([{"name": "v", "persistentVolumeClaim": {"claimName": "db"}}]);
+        let part = json!({"volumeMounts": [{"name": "v", "mountPath": "/p", "subPath": "p"}]});
+        assert_eq!(of(SourceKind::PersistentVolumeClaim, with(part, claim)), [Way::Volume]);
     }
 
     #[test]
     fn init_and_ephemeral_containers_count() {
         let env = json!([{"name": "P", "valueFrom": {"secretKeyRef": {"name": "db", "key": "p"}}}]);
+        let all = json!([{"secretRef": {"name": "db"}}]);
+        let file = json!([{"name": "v", "mountPath": "/p", "subPath": "p"}]);
         for kind in ["initContainers", "ephemeralContainers"] {
-            let spec = json!({"containers": [{"name": "main"}], kind: [{"name": "other", "env": env}]});
-            assert_eq!(of(SourceKind::Secret, spec), [Way::Env], "{kind}");
+            for (field, value, way) in [
+                ("env", &env, Way::Env),
+                ("envFrom", &all, Way::EnvFrom),
+                ("volumeMounts", &file, Way::SubPath),
+            ] {
+                let spec = json!({
+                    "containers": [{"name": "main"}], kind: [{"name": "other", field: value}],
+                    "volumes": [{"name": "v", "secret": {"secretName": "db"}}],
+                });
+                assert!(of(SourceKind::Secret, spec).contains(&way), "{kind} {field}");
+            }
         }
     }
 
@@ -192,6 +241,8 @@ mod tests {
         let env = json!([{"name": "P", "valueFrom": {"secretKeyRef": {"name": "db2", "key": "p"}}}]);
         let volumes = json!([{"name": "db", "secret": {"secretName": "other"}}]);
         assert!(of(SourceKind::Secret, with(json!({"env": env}), volumes.clone())).is_empty());
+        let from = json!({"envFrom": [{"secretRef": {"name": "db2"}}]});
+        assert!(of(SourceKind::Secret, with(from, json!([]))).is_empty());
         let mine = json!([{"name": "v", "secret": {"secretName": "db"}}]);
         assert!(of(SourceKind::ConfigMap, with(json!({}), mine)).is_empty());
     }
@@ -213,6 +264,10 @@ mod tests {
         let spec = json!({"containers": [], "volumes": [{"name": "data", "ephemeral": {}}]});
         let named =
             Source { name: "web-1-data".parse().unwrap(), ..source(SourceKind::PersistentVolumeClaim) };
-        assert_eq!(uses(&serde_json::from_value(spec).unwrap(), Some("web-1"), &named).len(), 1);
+        let spec = serde_json::from_value(spec).unwrap();
+        assert_eq!(uses(&spec, Some("web-1"), &named).len(), 1);
+        for other in [Some("web-2"), None] {
+            assert!(uses(&spec, other, &named).is_empty(), "{other:?}: another pod's, or a template");
+        }
     }
 }

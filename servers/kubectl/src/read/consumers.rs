@@ -88,3 +88,46 @@ async fn ingresses(reader: &Reader, source: &Source) -> Result<Vec<ObjectName>, 
     };
     Ok(all.iter().filter(takes).filter_map(|api| api.metadata.name.clone()?.parse().ok()).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::played::{holding, list};
+    use serde_json::{Value, json};
+
+    async fn found(kind: &str) -> Consumers {
+        let ingress = |name: &str, secret: &str| {
+            json!({
+                "metadata": {"name": name, "namespace": "shop"}, "spec": {"tls": [{"secretName": secret}]},
+            })
+        };
+        let pod = |name: &str, spec: Value| {
+            json!({
+                "metadata": {"name": name, "namespace": "shop", "uid": name}, "spec": spec, "status": {"phase": "Running"},
+            })
+        };
+        let by_env = json!({"containers": [{"name": "main", "envFrom": [{"secretRef": {"name": "db"}}]}]});
+        let by_volume = json!({"containers": [], "volumes": [{"name": "v", "secret": {"secretName": "db"}}]});
+        let (reader, _) = holding(vec![
+            ("/api/v1/namespaces/shop/pods", list(vec![pod("a", by_env), pod("b", by_volume)])),
+            (
+                "/apis/networking.k8s.io/v1/namespaces/shop/ingresses",
+                list(vec![ingress("front", "db"), ingress("other", "tls")]),
+            ),
+        ])
+        .await;
+        let with = json!({"source": kind, "namespace": "shop", "name": "db"});
+        read(&reader, &serde_json::from_value(with).unwrap()).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_keeps_what_it_read_and_which_ingresses_take_it_is_told() {
+        let secret = found("Secret").await;
+        let keeps: Vec<_> =
+            secret.consumers.iter().map(|one| (one.name.as_str(), one.keeps_until_restart)).collect();
+        assert_eq!((secret.found, keeps), (2, vec![("a", true), ("b", false)]));
+        assert_eq!(secret.ingresses.iter().map(ObjectName::as_str).collect::<Vec<_>>(), ["front"]);
+        let map = found("ConfigMap").await;
+        assert_eq!((map.found, map.ingresses.len()), (0, 0), "only Secrets hold certificates");
+    }
+}

@@ -151,7 +151,8 @@ fn learn(cleaner: &mut Cleaner, secret: &Secret) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
+    use crate::played::answering;
+    use serde_json::{Value, json};
 
     fn cleaner(secret: serde_json::Value) -> Cleaner {
         let mut cleaner = Cleaner::default();
@@ -175,5 +176,90 @@ mod tests {
         assert_eq!(token.visible("namespace payments: eyJhbGciOiJ", 100), "namespace payments: ‹redacted›");
         let other = cleaner(json!({"type": "Opaque", "data": data}));
         assert_eq!(other.visible("in payments", 100), "in ‹redacted›");
+    }
+
+    /// The answer to the review, then that to each page by its query.
+    async fn known(review: Value, page: impl Fn(&str) -> (u16, Value) + Send + 'static) -> Answered {
+        let (reader, asked) = answering(move |uri| match uri.split_once("/namespaces/shop/secrets?") {
+            Some((_, query)) => page(query),
+            None => (201, review.clone()),
+        })
+        .await;
+        let known = of(&reader, &"shop".parse().unwrap()).await;
+        let asked = asked.lock().unwrap().iter().filter(|uri| uri.contains("/secrets?")).cloned().collect();
+        Answered { known, asked }
+    }
+
+    struct Answered {
+        known: Result<Known, Refusal>,
+        asked: Vec<String>,
+    }
+
+    impl Answered {
+        fn redaction(&self) -> Option<Redaction> {
+            self.known.as_ref().ok().map(|known| known.redaction)
+        }
+
+        fn shows(&self, text: &str) -> String {
+            self.known.as_ref().unwrap().cleaner.visible(text, 100)
+        }
+    }
+
+    fn allowed(yes: bool) -> Value {
+        json!({"status": {"allowed": yes}})
+    }
+
+    fn page(values: &[&str], next: &str) -> Value {
+        let secrets: Vec<_> =
+            values.iter().map(|value| json!({"type": "Opaque", "data": {"p": value}})).collect();
+        json!({"metadata": {"continue": next}, "items": secrets})
+    }
+
+    const BOTH: &str = "tr0ub4dor1 payments";
+
+    #[tokio::test]
+    async fn the_values_of_all_pages_are_redacted() {
+        let answered = known(allowed(true), |query| match query.split_once("&continue=") {
+            None => (200, page(&["dHIwdWI0ZG9yMQ=="], "a&b")),
+            Some(_) => (200, page(&["cGF5bWVudHM="], "")),
+        })
+        .await;
+        assert_eq!(answered.redaction(), Some(Redaction::SecretValues));
+        assert_eq!(answered.shows(BOTH), "‹redacted› ‹redacted›");
+        assert_eq!(answered.asked.len(), 2);
+        assert!(answered.asked[1].ends_with("&continue=%61%26%62"), "{:?}", answered.asked);
+        assert!(
+            answered.asked.iter().all(|uri| uri.contains("fieldSelector=type%21%3Dhelm.sh%2Frelease.v1"))
+        );
+    }
+
+    #[tokio::test]
+    async fn whoever_may_not_list_them_is_told_so_and_does_not_ask() {
+        let denied = known(allowed(false), |_| (200, page(&["dHIwdWI0ZG9yMQ=="], ""))).await;
+        assert_eq!((denied.redaction(), denied.asked.len()), (Some(Redaction::ByShape), 0));
+        let refused = known(allowed(true), |_| (403, Value::Null)).await;
+        assert_eq!(refused.redaction(), Some(Redaction::ByShape), "never that they are redacted");
+        let untold = known(json!({}), |_| (200, page(&["dHIwdWI0ZG9yMQ=="], ""))).await;
+        assert_eq!(untold.redaction(), Some(Redaction::SecretValues));
+        assert_eq!(untold.shows(BOTH), "‹redacted› payments");
+    }
+
+    #[tokio::test]
+    async fn values_that_cannot_be_read_show_nothing_at_all() {
+        for (status, body) in [(500, Value::Null), (404, page(&[], "")), (200, json!({"items": 1}))] {
+            let answered = known(allowed(true), move |_| (status, body.clone())).await;
+            assert!(answered.known.is_err(), "{status}");
+        }
+    }
+
+    #[tokio::test]
+    async fn more_than_is_read_shows_nothing_at_all() {
+        let large = "YWJj".repeat(1_100_000);
+        let pages = move |query: &str| {
+            let next = if query.contains("&continue=") { "" } else { "more" };
+            (200, page(&[&large], next))
+        };
+        let refused = known(allowed(true), pages).await.known.err().unwrap();
+        assert!(refused.message.contains("more Secrets than are read"), "{}", refused.message);
     }
 }
