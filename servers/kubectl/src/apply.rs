@@ -62,8 +62,7 @@ impl Writer {
     async fn upkeep(&self, permit: Permit, reader: &Reader, mask: &Mask, act: &UpkeepAct) -> Acted {
         let request = match upkeep::apply::request(reader, mask, act, Mode::Real).await {
             Ok(request) => request,
-            Err(Unsent::Changed(reason)) => return refused(reason),
-            Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),
+            Err(why) => return unsent(why),
         };
         let attempt = permit.attempt();
         match (self.send(permit, Ok(request)).await, act) {
@@ -77,8 +76,7 @@ impl Writer {
     async fn tell(&self, permit: Permit, reader: &Reader, it: &Tell) -> Acted {
         let line = match secrets::apply::value(reader, it).await {
             Ok(line) => line,
-            Err(Unsent::Changed(reason)) => return refused(reason),
-            Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),
+            Err(why) => return unsent(why),
         };
         let outcome = exec::run(&self.wire, &secrets::apply::command(&permit, it, &line)).await;
         drop(permit);
@@ -88,8 +86,7 @@ impl Writer {
     async fn secret(&self, permit: Permit, reader: &Reader, act: &SecretAct) -> Acted {
         let request = match secrets::apply::request(reader, act, Mode::Real).await {
             Ok(request) => request,
-            Err(Unsent::Changed(reason)) => return refused(reason),
-            Err(Unsent::Unanswered) => return deferred("the API server does not answer a read"),
+            Err(why) => return unsent(why),
         };
         let attempt = permit.attempt();
         match self.send(permit, Ok(request)).await {
@@ -169,6 +166,14 @@ impl Writer {
             };
             lost(reason)
         })
+    }
+}
+
+/// What it means that nothing was sent.
+fn unsent(why: Unsent) -> Acted {
+    match why {
+        Unsent::Changed(reason) => refused(reason),
+        Unsent::Unanswered => deferred("the API server does not answer a read"),
     }
 }
 
@@ -317,6 +322,35 @@ mod tests {
             assert!(matches!(judge_patch(&patch, status, 1), Acted::Refused { .. }), "{status}");
             assert!(matches!(judge_patch(&patch, status, 2), Acted::Lost { .. }), "{status}");
         }
+    }
+
+    #[test]
+    fn the_answer_to_an_act_of_upkeep_or_of_a_rotation_is_done_only_when_it_says_so() {
+        let judge =
+            |status: u16, attempt| super::judge("keep", StatusCode::from_u16(status).unwrap(), attempt);
+        for status in [200, 201] {
+            assert_eq!(judge(status, 1), Acted::Done);
+        }
+        for status in [400, 401, 403, 404, 409, 413, 422] {
+            assert!(matches!(judge(status, 1), Acted::Refused { .. }), "{status}");
+        }
+        for status in [404, 409, 422] {
+            assert!(matches!(judge(status, 2), Acted::Lost { .. }), "{status}: it may be its own doing");
+        }
+        for status in [401, 403] {
+            let Acted::Refused { reason } = judge(status, 1) else { panic!("{status}") };
+            assert!(reason.contains("does not let these credentials"), "{reason}");
+        }
+        assert!(matches!(judge(429, 1), Acted::Deferred { .. }));
+        for status in [302, 500, 503] {
+            assert!(matches!(judge(status, 1), Acted::Lost { .. }), "{status}: never failed");
+        }
+    }
+
+    #[test]
+    fn what_has_changed_is_refused_and_what_was_not_answered_is_put_off() {
+        assert_eq!(unsent(Unsent::Changed("moved".into())), Acted::Refused { reason: "moved".into() });
+        assert!(matches!(unsent(Unsent::Unanswered), Acted::Deferred { .. }));
     }
 
     #[test]
