@@ -15,6 +15,7 @@ use crate::names::{
 use crate::numbers::{Batch, Replicas, Span, Tail, ValueLength, VersionNumber};
 use crate::queues::QueueAction;
 use crate::secrets::SecretAction;
+use crate::secrets::fields::DataKeys;
 use crate::upkeep::UpkeepAction;
 use crate::upkeep::numbers::{Age, JobCount, Revision};
 use crate::volumes::VolumeAction;
@@ -422,9 +423,9 @@ fn probe_field(name: &str, value: &Value) -> Result<(), String> {
         "cron_job" => is::<ObjectName>(value, SUBDOMAIN),
         "suspend" => is::<bool>(value, "true or false"),
         "source" => is::<SourceKind>(value, "Secret, ConfigMap or PersistentVolumeClaim"),
-        "keys" => is::<Vec<DataKey>>(
+        "keys" => is::<DataKeys>(
             value,
-            "a list of keys: letters, digits, `-`, `_` and `.`, at most 253 characters each",
+            "a list of 1 to 10 keys: letters, digits, `-`, `_` and `.`, at most 253 characters each",
         ),
         "key" => is::<DataKey>(value, "a key: letters, digits, `-`, `_` and `.`, at most 253 characters"),
         "not_undone" => is::<Literal>(value, "1 to 200 characters without control characters"),

@@ -31,10 +31,14 @@ pub(crate) fn draft(
     fixed: &Fixed,
 ) -> Result<Draft<KubectlActions>, Refusal> {
     match action {
-        SecretAction::Rotate(it) => {
-            let keys = it.keys.iter().cloned().collect();
-            rotate(action, keys, it.length, Restarts { batch: it.batch, timeout: it.timeout }, seen, fixed)
-        }
+        SecretAction::Rotate(it) => rotate(
+            action,
+            it.keys.get().clone(),
+            it.length,
+            Restarts { batch: it.batch, timeout: it.timeout },
+            seen,
+            fixed,
+        ),
         SecretAction::RotateTaught(it) => {
             let keys = BTreeSet::from([it.key.clone()]);
             rotate(action, keys, it.length, Restarts { batch: it.batch, timeout: it.timeout }, seen, fixed)

@@ -1,6 +1,8 @@
 //! The fields of these actions.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::collections::BTreeSet;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::exec::{Argv, Limit, Place};
@@ -21,6 +23,50 @@ pub enum SecretAction {
     RestoreTaught(RestoreTaughtSecret),
 }
 
+/// 1 to 10 keys. A server that starts does not hold a runbook's steps against their schemas: the type itself does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<DataKey>", into = "Vec<DataKey>")]
+pub struct DataKeys(BTreeSet<DataKey>);
+
+/// Too few keys, or too many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not 1 to 10 keys")]
+pub struct NotSoMany;
+
+impl TryFrom<Vec<DataKey>> for DataKeys {
+    type Error = NotSoMany;
+    fn try_from(keys: Vec<DataKey>) -> Result<Self, NotSoMany> {
+        let so_many = (1..=10).contains(&keys.len());
+        so_many.then(|| Self(keys.into_iter().collect())).ok_or(NotSoMany)
+    }
+}
+
+impl From<DataKeys> for Vec<DataKey> {
+    fn from(keys: DataKeys) -> Self {
+        keys.0.into_iter().collect()
+    }
+}
+
+impl DataKeys {
+    /// The keys.
+    pub fn get(&self) -> &BTreeSet<DataKey> {
+        &self.0
+    }
+}
+
+impl JsonSchema for DataKeys {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "DataKeys".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let key = DataKey::json_schema(generator);
+        json_schema!({"type": "array", "items": key, "minItems": 1, "maxItems": 10})
+    }
+}
+
 /// `rotate_secret`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -30,8 +76,7 @@ pub struct RotateSecret {
     /// Its name.
     pub name: ObjectName,
     /// The keys that get a new value: 1 to 10 that it has already.
-    #[schemars(length(min = 1, max = 10))]
-    pub keys: Vec<DataKey>,
+    pub keys: DataKeys,
     /// How many letters and digits each new value has; 32 unless given.
     #[serde(default)]
     pub length: ValueLength,
@@ -223,6 +268,35 @@ impl SecretAction {
                 limit: it.limit,
                 not_undone: &it.not_undone,
             }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_rotation_is_of_one_to_ten_keys() {
+        let some = |count: usize| {
+            let keys: Vec<_> = (0..count).map(|n| format!("key-{n}")).collect();
+            serde_json::from_value::<DataKeys>(json!(keys)).ok().map(|keys| keys.get().len())
+        };
+        assert_eq!([some(0), some(1), some(10), some(11)], [None, Some(1), Some(10), None]);
+        let schema = schemars::schema_for!(RotateSecret).to_value();
+        let keys = &schema["properties"]["keys"];
+        assert_eq!((&keys["minItems"], &keys["maxItems"]), (&json!(1), &json!(10)));
+    }
+
+    #[test]
+    fn no_parameter_fills_what_whoever_approves_has_reviewed() {
+        for schema in [schemars::schema_for!(RotateTaughtSecret), schemars::schema_for!(RestoreTaughtSecret)]
+        {
+            for field in ["not_undone", "container"] {
+                assert_eq!(schema.as_value()["properties"][field]["x-filled"], "never", "{field}");
+            }
         }
     }
 }
