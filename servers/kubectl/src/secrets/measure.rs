@@ -137,6 +137,13 @@ mod tests {
     }
 
     #[test]
+    fn a_rotation_that_restarts_nobody_is_in_its_namespace_all_the_same() {
+        let acts = acts(&with(|it| it.consumers.clear())).into_iter().map(Act::Secret).collect();
+        let measured = crate::measure::measure(&seen(), &[acts], &crate::dry_run::DryRun::default());
+        assert!(measured.scopes.namespaces.contains("shop"));
+    }
+
+    #[test]
     fn what_was_looked_at_and_what_nobody_could_look_at_is_told_apart() {
         let mut told = Coverage::default();
         coverage(&whole().iter().collect::<Vec<_>>(), &mut told);

@@ -88,3 +88,24 @@ pub(crate) fn samples() -> [(&'static str, Value); 2] {
     });
     [("secret", secret), ("consumers", json!([consumer]))]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::Kind;
+    use crate::samples::workload;
+    use crate::secrets::tests::{consumer, seen};
+
+    #[test]
+    fn a_runbook_sees_numbers_and_those_who_are_restarted() {
+        let mut seen = seen();
+        let mut job = workload(Kind::Deployment, "once", 1, 1);
+        (job.id, job.rollout) = (consumer("Job", "once", 1).who, None);
+        seen.secrets.secrets[0].consumers.push(consumer("Job", "once", 1));
+        seen.workloads.push(job);
+        let mut variables = Map::new();
+        observe(&seen, &mut variables);
+        let [(secret, of_secret), (consumers, of_consumers)] = samples();
+        assert_eq!((&variables[secret], &variables[consumers]), (&of_secret, &of_consumers));
+    }
+}
