@@ -8,6 +8,7 @@ use tokio::net::TcpStream;
 
 use crate::exec::samples::listener;
 use crate::reader::Reader;
+use crate::wire::Wire;
 
 /// The paths that were asked for, each with its query.
 pub(crate) type Asked = Arc<Mutex<Vec<String>>>;
@@ -28,6 +29,12 @@ pub(crate) async fn holding(objects: Vec<(&'static str, Value)>) -> (Reader, Ask
 
 /// A reader of an API server that answers a path and its query with this status and body.
 pub(crate) async fn answering(answer: impl Fn(&str) -> (u16, Value) + Send + 'static) -> (Reader, Asked) {
+    let (wire, asked) = wired(answer).await;
+    (Reader::new(wire), asked)
+}
+
+/// The wire that leads to it.
+pub(crate) async fn wired(answer: impl Fn(&str) -> (u16, Value) + Send + 'static) -> (Wire, Asked) {
     let (listener, wire) = listener().await;
     let asked = Asked::default();
     let kept = Arc::clone(&asked);
@@ -44,7 +51,7 @@ pub(crate) async fn answering(answer: impl Fn(&str) -> (u16, Value) + Send + 'st
             stream.write_all((head + &body).as_bytes()).await.unwrap();
         }
     });
-    (Reader::new(wire), asked)
+    (wire, asked)
 }
 
 /// A listing of these objects.

@@ -160,7 +160,7 @@ pub(super) async fn remember(
 }
 
 /// Adds the workloads that use Secrets which are rotated.
-pub(super) async fn consumers(
+pub(crate) async fn consumers(
     reader: &Reader,
     secrets: &SecretsSeen,
     fetched: &mut Vec<Fetched>,

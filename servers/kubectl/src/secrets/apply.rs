@@ -61,8 +61,13 @@ pub(crate) async fn value(reader: &Reader, it: &Tell) -> Result<Line, Unsent> {
         .ok_or_else(|| Unsent::Changed(format!("{} lacks a key that was planned", it.copy)))
 }
 
-/// The command, against the permit for it. What it prints is nobody's business.
+/// The command, against the permit for it.
 pub(crate) fn command<'a>(_permit: &Permit, it: &'a Tell, line: &'a Line) -> Command<'a> {
+    fed(it, line)
+}
+
+/// The value comes in on standard input, and in no argument. What the command prints is nobody's business.
+pub(super) fn fed<'a>(it: &'a Tell, line: &'a Line) -> Command<'a> {
     Command {
         namespace: &it.at.namespace,
         pod: &it.at.pod,

@@ -338,11 +338,11 @@ mod tests {
     use crate::samples::{fixed, owner, uid};
     use crate::secrets::tests::{consumer, copy, drafted, number, rotated, said, tell, with};
 
-    /// `shop/db`, rotated once, with what it held before in `db-v1`; and a backend that is there.
-    fn rotated_once() -> Seen {
+    /// `shop/db`, rotated twice, with what it held before in `db-v2`; and a backend that is there.
+    fn rotated_twice() -> Seen {
         let mut seen = with(|it| {
-            (it.version, it.free) = (number(2), number(3));
-            it.copies = vec![copy(1, false), copy(2, true)];
+            (it.version, it.free) = (number(3), number(4));
+            it.copies = vec![copy(1, false), copy(2, false), copy(3, true)];
         });
         let at = tell(TellTo::Learn).at;
         seen.secrets.backends.push((at, Backend::There { uid: uid("pod-rabbit-0") }));
@@ -351,7 +351,7 @@ mod tests {
 
     fn restored_taught(key: &str, seen: &Seen) -> Result<Draft<KubectlActions>, Refusal> {
         let with = json!({
-            "version": 1, "key": key, "pod": "rabbit-0", "container": "rabbitmq", "limit": "5m",
+            "version": 2, "key": key, "pod": "rabbit-0", "container": "rabbitmq", "limit": "5m",
             "teach": ["rabbitmqctl", "change_password"], "test": ["rabbitmqctl", "authenticate_user"],
             "not_undone": "what was done meanwhile",
         });
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn a_backend_learns_the_very_copy_that_is_put_back() {
-        let acts = secrets(restored_taught("password", &rotated_once()).unwrap());
+        let acts = secrets(restored_taught("password", &rotated_twice()).unwrap());
         let [SecretAct::Tell(learn), SecretAct::Tell(test), SecretAct::Promote(put_in)] = &acts[..] else {
             panic!("{acts:?}")
         };
@@ -373,23 +373,23 @@ mod tests {
         let command = |words: Value| serde_json::from_value::<Argv>(words).unwrap();
         assert_eq!(learn.command, command(json!(["rabbitmqctl", "change_password"])));
         assert_eq!(test.command, command(json!(["rabbitmqctl", "authenticate_user"])));
-        let first = Origin::Kept { uid: uid("copy-1") };
+        let earlier = Origin::Kept { uid: uid("copy-2") };
         for it in [learn, test] {
-            assert_eq!((it.copy.as_str(), &it.origin), ("db-v1", &first));
+            assert_eq!((it.copy.as_str(), &it.origin), ("db-v2", &earlier));
             assert_eq!((it.key.as_str(), it.limit), ("password", Limit::try_from("5m".to_owned()).unwrap()));
         }
-        assert_eq!((put_in.to, put_in.copy.as_str(), &put_in.origin), (number(1), "db-v1", &first));
+        assert_eq!((put_in.to, put_in.copy.as_str(), &put_in.origin), (number(2), "db-v2", &earlier));
     }
 
     #[test]
     fn a_backend_is_told_nothing_of_a_key_that_is_not_there() {
-        let refused = restored_taught("pin", &rotated_once()).unwrap_err().message;
+        let refused = restored_taught("pin", &rotated_twice()).unwrap_err().message;
         assert!(refused.contains("has no key pin; it has password and salt"), "{refused}");
     }
 
     #[test]
     fn another_backend_that_was_looked_at_is_not_the_one() {
-        let mut seen = rotated_once();
+        let mut seen = rotated_twice();
         seen.secrets.backends[0].0.pod = "rabbit-1".parse().unwrap();
         assert!(restored_taught("password", &seen).is_err(), "its own was not looked at");
     }

@@ -168,6 +168,26 @@ async fn whoever_uses_the_secret_and_where_a_backend_is_are_looked_at() {
     assert_eq!((gone.secrets.len(), gone.backend(at)), (0, Some(&Backend::Nowhere(Nowhere::NoPod))));
 }
 
+#[tokio::test]
+async fn the_workloads_that_are_to_be_restarted_are_looked_at_themselves() {
+    let spec = json!({"containers": [{"name": "main", "envFrom": [{"secretRef": {"name": "db"}}]}]});
+    let web = json!({
+        "metadata": {"name": "web", "namespace": "shop", "uid": "w1"},
+        "spec": {"selector": {}, "template": {"spec": spec}},
+    });
+    let (reader, _) = holding(vec![
+        (LIVE, live("1")),
+        ("/apis/apps/v1/namespaces/shop/deployments", list(vec![web.clone()])),
+        ("/apis/apps/v1/namespaces/shop/deployments/web", web),
+    ])
+    .await;
+    let seen = look(&reader, &restore(1)).await.unwrap();
+    let mut fetched = Vec::new();
+    crate::probe::owners::consumers(&reader, &seen, &mut fetched).await.unwrap();
+    let uids: Vec<_> = fetched.iter().map(|found| found.workload.id.uid.as_str()).collect();
+    assert_eq!(uids, ["w1"]);
+}
+
 #[test]
 fn a_secret_that_two_steps_name_is_looked_at_once() {
     let rotate = |key: &str| ("rotate_secret", json!({"keys": [key]}));

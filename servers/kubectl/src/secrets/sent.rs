@@ -4,13 +4,16 @@ use http::Request;
 use serde_json::{Value, json};
 
 use super::acts::{Origin, SecretAct, Tell, TellTo};
-use super::apply::{Line, request, value};
+use super::apply::{Line, fed, request, value};
 use super::seen::COPY_OF;
 use super::tests::{acts, seen, tell};
+use crate::act::Act;
 use crate::convert::PLAN_MARK;
-use crate::played::holding;
+use crate::dry_run::Rehearsal;
+use crate::exec::Input;
+use crate::played::{answering, holding, wired};
 use crate::requests::Mode;
-use crate::samples::{fixed, uid};
+use crate::samples::{fixed, mask, uid};
 use crate::upkeep::apply::Unsent;
 
 const LIVE: &str = "/api/v1/namespaces/shop/secrets/db";
@@ -189,9 +192,33 @@ async fn a_backend_is_told_one_line_if_it_and_the_copy_are_those_that_were_plann
     }
 }
 
+#[test]
+fn the_value_comes_in_on_standard_input_alone_and_nothing_is_heard_of_it() {
+    let (it, line) = (tell(TellTo::Learn), Line(b"new\n".to_vec()));
+    let command = fed(&it, &line);
+    assert!(matches!(command.input, Input::Bytes(b"new\n")));
+    assert_eq!(command.argv, ["rabbitmqctl", "authenticate_user", "shop"]);
+    assert_eq!(command.output, 0);
+}
+
+#[tokio::test]
+async fn nobody_is_told_anything_by_a_dry_run() {
+    let (wire, asked) = wired(|uri| match uri {
+        LIVE => (200, live()),
+        _ => (201, json!({})),
+    })
+    .await;
+    let told = [TellTo::Learn, TellTo::Test].map(|purpose| SecretAct::Tell(tell(purpose)));
+    let whole: Vec<Act> = all().into_iter().chain(told).map(Act::Secret).collect();
+    let dry_run = Rehearsal::new(wire).ask(&mask(), &whole).await.unwrap();
+    assert_eq!(dry_run.answers.len(), 3, "two copies and a change");
+    let asked = asked.lock().unwrap();
+    assert!(asked.iter().all(|uri| uri == LIVE || uri.contains("dryRun=All")), "{asked:?}");
+}
+
 #[tokio::test]
 async fn a_read_that_is_not_answered_may_be_tried_again() {
-    let (reader, _) = crate::played::answering(|_| (500, Value::Null)).await;
+    let (reader, _) = answering(|_| (500, Value::Null)).await;
     for act in all() {
         assert!(matches!(request(&reader, &act, Mode::Real).await, Err(Unsent::Unanswered)), "{act:?}");
     }
