@@ -27,6 +27,7 @@ pub fn shipped_files() -> &'static [(&'static str, &'static str)] {
         ("20-blast.cedar", include_str!("../rules/20-blast.cedar")),
         ("30-actions.cedar", include_str!("../rules/30-actions.cedar")),
         ("approvers", include_str!("../rules/approvers")),
+        ("modules.yaml", include_str!("../rules/modules.yaml")),
         ("people.yaml", include_str!("../rules/people.yaml")),
         ("schema.cedarschema", include_str!("../rules/schema.cedarschema")),
         ("targets.yaml", include_str!("../rules/targets.yaml")),

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use runcord_model::Digest;
-use runcord_runtime::library::{Digests, Texts};
+use runcord_runtime::library::{Digests, Texts, is_of_targets};
 
 use crate::failure::Failure;
 use crate::files;
@@ -21,7 +21,7 @@ pub(crate) fn parts(texts: &Texts) -> Vec<(&'static str, Part)> {
         ("rules", of(&texts.policy, &|name| name.ends_with(".cedar") || name == "schema.cedarschema")),
         ("people", of(&texts.policy, &|name| name == "people.yaml")),
         ("approvers", of(&texts.policy, &|name| name == "approvers")),
-        ("targets", of(&texts.policy, &|name| name == "targets.yaml")),
+        ("targets", of(&texts.policy, &is_of_targets)),
         ("runbooks", texts.runbooks.clone()),
     ]
 }

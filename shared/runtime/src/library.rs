@@ -27,7 +27,7 @@ pub struct Digests {
     pub people: Digest,
     /// `approvers`.
     pub approvers: Digest,
-    /// `targets.yaml`.
+    /// `targets.yaml`, and `modules.yaml` where there is one.
     pub targets: Digest,
     /// All runbook files.
     pub runbooks: Digest,
@@ -155,15 +155,25 @@ impl Library {
 /// The policy files by name: all of them, or none of them is policy.
 const POLICY_FILES: [&str; 4] = ["schema.cedarschema", "people.yaml", "approvers", "targets.yaml"];
 
+/// Policy files that a folder may do without: one that is older than they are stays valid.
+const OPTIONAL_POLICY_FILES: [&str; 1] = ["modules.yaml"];
+
+/// Whether this policy file counts as one of the targets: what they are called, or how far one may be acted on.
+pub fn is_of_targets(file: &str) -> bool {
+    matches!(file, "targets.yaml" | "modules.yaml")
+}
+
+fn is_policy(file: &str) -> bool {
+    file.ends_with(".cedar") || POLICY_FILES.contains(&file) || OPTIONAL_POLICY_FILES.contains(&file)
+}
+
 fn read(settings: &Settings) -> Result<Texts, LoadError> {
     let policy = match &settings.policy {
         Origin::Shipped => runcord_policy::shipped_files()
             .iter()
             .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
             .collect(),
-        Origin::Folder(dir) => {
-            folder(dir, "policy", |name| name.ends_with(".cedar") || POLICY_FILES.contains(&name))?
-        }
+        Origin::Folder(dir) => folder(dir, "policy", is_policy)?,
     };
     let runbooks = match &settings.runbooks {
         Origin::Shipped => runcord_runbooks::shipped()
@@ -291,7 +301,7 @@ fn digests(texts: &Texts) -> Digests {
         rules: of(&texts.policy, &|name| name.ends_with(".cedar") || name == "schema.cedarschema"),
         people: of(&texts.policy, &|name| name == "people.yaml"),
         approvers: of(&texts.policy, &|name| name == "approvers"),
-        targets: of(&texts.policy, &|name| name == "targets.yaml"),
+        targets: of(&texts.policy, &is_of_targets),
         runbooks: of(&texts.runbooks, &|_| true),
     }
 }
@@ -315,4 +325,43 @@ fn runbooks(texts: &Texts, checker: &Checker<'_>) -> Result<BTreeMap<RunbookName
         }
     }
     if problems.is_empty() { Ok(good) } else { Err(LoadError { what: "the runbooks".into(), problems }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The policy folder that ships, without some of its files, as it is read.
+    fn texts(without: &[&str]) -> Texts {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, text) in runcord_policy::shipped_files().iter().filter(|(name, _)| !without.contains(name))
+        {
+            std::fs::write(dir.path().join(name), text).unwrap();
+        }
+        std::fs::write(dir.path().join("notes.yaml"), "not policy").unwrap();
+        Texts { policy: folder(dir.path(), "policy", is_policy).unwrap(), runbooks: Vec::new() }
+    }
+
+    #[test]
+    fn a_folder_from_before_there_were_modules_is_still_a_policy() {
+        let older = texts(&["modules.yaml"]);
+        assert!(older.policy.iter().all(|(name, _)| name != "modules.yaml" && name != "notes.yaml"));
+        policies(&older).unwrap();
+        assert!(policies(&texts(&["targets.yaml"])).is_err(), "the other files are needed");
+        let alone: Vec<_> = older.policy.iter().filter(|(name, _)| name == "targets.yaml").cloned().collect();
+        assert_eq!(digests(&older).targets, tree(&alone));
+    }
+
+    #[test]
+    fn modules_are_put_in_force_with_the_targets() {
+        let now = texts(&[]);
+        let mut changed = now.clone();
+        let modules = changed.policy.iter_mut().find(|(name, _)| name == "modules.yaml").unwrap();
+        modules.1.push_str("# another word\n");
+        let (before, after) = (digests(&now), digests(&changed));
+        assert_ne!(before.targets, after.targets);
+        assert_eq!(Digests { targets: before.targets.clone(), ..after }, before, "nothing else changes");
+        assert_ne!(tree(&now.policy), tree(&changed.policy), "plans made under the other one are outdated");
+        assert_ne!(before.targets, digests(&texts(&["modules.yaml"])).targets, "leaving it out is a change");
+    }
 }

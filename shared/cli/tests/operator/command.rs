@@ -49,6 +49,24 @@ fn a_changed_policy_is_not_in_force_until_an_approver_signs() {
 }
 
 #[test]
+fn root_modules_are_put_in_force_with_the_targets() {
+    let home = Home::ready();
+    let modules = "config/runcord/policy/modules.yaml";
+    home.append(modules, "# one more word\n");
+    assert_eq!(home.json(1, "doctor --offline")["ok"], false);
+    let activated = home.json(0, "activate --yes");
+    assert_eq!(activated["parts"][0]["part"], "targets");
+    assert_eq!(activated["parts"][0]["lines"][0], "+ modules.yaml: # one more word");
+
+    std::fs::remove_file(home.path(modules)).unwrap();
+    assert_eq!(home.json(1, "doctor --offline")["ok"], false, "leaving them out is a change");
+    home.json(0, "activate --yes");
+    assert_eq!(home.json(0, "doctor --offline")["ok"], true, "a folder without them is a policy");
+    home.json(0, "init");
+    assert!(home.read(modules).contains("modules: {}"), "written like the others");
+}
+
+#[test]
 fn only_an_approver_in_force_signs_the_next_authority() {
     let home = Home::ready();
     home.keygen("eve");
