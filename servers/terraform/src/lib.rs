@@ -8,4 +8,5 @@ pub mod act;
 pub mod actions;
 pub mod modules;
 pub mod names;
+pub mod problem;
 pub mod seen;

@@ -10,6 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::names::{Directory, ModuleName, ResourceType, VariableName, WorkspaceName};
+use crate::problem::Problem;
+
+mod check;
+#[cfg(test)]
+mod tests;
+
+/// The name of the file in the policy folder.
+pub const FILE: &str = "modules.yaml";
 
 /// All declared root modules.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,6 +26,22 @@ pub struct Modules {
     /// By name.
     #[serde(default)]
     pub modules: BTreeMap<ModuleName, Module>,
+}
+
+impl Modules {
+    /// Reads the text of the file called `file`. An empty one, as a missing one, declares nothing.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with file, line and column.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
+            return Ok(Self::default());
+        }
+        let declared: Self =
+            serde_saphyr::from_str(text).map_err(|said| vec![Problem::from_yaml(file, text, &said)])?;
+        let problems = check::check(file, text, &declared);
+        if problems.is_empty() { Ok(declared) } else { Err(problems) }
+    }
 }
 
 /// One declared root module.
@@ -83,4 +107,11 @@ pub struct Bounds {
     pub minimum: i64,
     /// The largest.
     pub maximum: i64,
+}
+
+impl Bounds {
+    /// Whether a size is within them.
+    pub fn hold(self, size: i64) -> bool {
+        (self.minimum..=self.maximum).contains(&size)
+    }
 }
