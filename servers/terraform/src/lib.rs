@@ -6,7 +6,9 @@
 
 pub mod act;
 pub mod actions;
+mod disk;
 pub mod modules;
 pub mod names;
 pub mod problem;
 pub mod seen;
+pub mod snapshot;

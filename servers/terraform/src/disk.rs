@@ -1,0 +1,195 @@
+//! Files that are written whole or not at all and that nobody else may read, and files that are opened with care: no link
+//! is followed, nothing is waited for, nothing is larger than it may be.
+
+use std::fs::{self, DirBuilder, File, FileTimes, OpenOptions, Permissions};
+use std::io::{self, Error, ErrorKind, Read as _, Write as _};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use runcord_model::Digest;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use sha2::{Digest as _, Sha256};
+
+/// How long something that nobody has asked for is kept.
+pub(crate) const KEPT: Duration = Duration::from_secs(2 * 60 * 60);
+
+/// The beginning of the names of what is not finished yet.
+const UNFINISHED: &str = ".new-";
+
+/// What stands at a name, without following a link.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    File,
+    Folder,
+    Link,
+    /// A pipe, a socket, a device.
+    Special,
+}
+
+/// What `name` in the folder `dir` is.
+pub(crate) fn kind(dir: impl AsFd, name: &str) -> io::Result<Kind> {
+    let stat = rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    Ok(match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => Kind::File,
+        FileType::Directory => Kind::Folder,
+        FileType::Symlink => Kind::Link,
+        FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown => Kind::Special,
+    })
+}
+
+/// Opens the folder `name` in `dir`, where it is one and no link to one.
+pub(crate) fn open_folder(dir: impl AsFd, name: &str) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(dir, name, flags, Mode::empty())?)
+}
+
+/// Opens the file `name` in `dir` for reading, where it is one and no link to one.
+pub(crate) fn open_file(dir: impl AsFd, name: &str) -> io::Result<File> {
+    plain(rustix::fs::openat(dir, name, reading(), Mode::empty())?)
+}
+
+/// Opens the file at a path for reading, where it is one and no link to one.
+pub(crate) fn open_path(path: &Path) -> io::Result<File> {
+    plain(rustix::fs::openat(CWD, path, reading(), Mode::empty())?)
+}
+
+/// Neither is a link followed nor a pipe waited for.
+fn reading() -> OFlags {
+    OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC
+}
+
+fn plain(opened: OwnedFd) -> io::Result<File> {
+    let file = File::from(opened);
+    if file.metadata()?.is_file() { Ok(file) } else { Err(Error::other("not a file")) }
+}
+
+/// All bytes of a file; none when there are more than `most`.
+pub(crate) fn read(file: File, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok((u64::try_from(bytes.len()).unwrap_or(u64::MAX) <= most).then_some(bytes))
+}
+
+/// The digest of all that is left to read of a file.
+pub(crate) fn digest(mut file: impl io::Read) -> io::Result<Digest> {
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let read = file.read(&mut buffer)?;
+        match buffer.get(..read) {
+            Some(new) if !new.is_empty() => hash.update(new),
+            _ => return Ok(Digest::from_bytes(hash.finalize().into())),
+        }
+    }
+}
+
+/// The digits of a digest: a name for what it is the digest of.
+pub(crate) fn hex(digest: &Digest) -> &str {
+    digest.as_str().strip_prefix("sha256:").unwrap_or(digest.as_str())
+}
+
+/// Makes a folder and those above it that are missing, and makes sure that it is ours alone.
+pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(path)?;
+    let meta = fs::symlink_metadata(path)?;
+    let ours = meta.is_dir() && meta.uid() == rustix::process::geteuid().as_raw();
+    if ours && meta.mode() & 0o077 == 0 {
+        Ok(())
+    } else {
+        Err(Error::new(ErrorKind::PermissionDenied, "a folder of the state is not its owner's alone"))
+    }
+}
+
+/// A name that nobody else uses, for something unfinished beside its place. Random, since processes that share a state
+/// folder need not see each other's numbers.
+pub(crate) fn unfinished(folder: &Path) -> io::Result<PathBuf> {
+    let mut bytes = [0_u8; 8];
+    getrandom::fill(&mut bytes).map_err(|_| Error::other("the system's random source cannot be read"))?;
+    Ok(folder.join(format!("{UNFINISHED}{:016x}", u64::from_ne_bytes(bytes))))
+}
+
+/// A new file beside its place that only its owner may read.
+pub(crate) fn fresh(folder: &Path) -> io::Result<(PathBuf, File)> {
+    let path = unfinished(folder)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
+    Ok((path, file))
+}
+
+/// Puts a file in the place of the one that is there, whole.
+pub(crate) fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let (path, mut file) = fresh(folder)?;
+    let written = file
+        .write_all(bytes)
+        .and_then(|()| file.sync_all())
+        .and_then(|()| fs::rename(&path, folder.join(name)));
+    if let Err(error) = written {
+        // The error that is told is the first one.
+        let _ = fs::remove_file(&path);
+        return Err(error);
+    }
+    sync_folder(folder)
+}
+
+/// Makes the names in a folder last.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Notes that something was asked for now.
+pub(crate) fn touch(file: &File) -> io::Result<()> {
+    file.set_times(FileTimes::new().set_modified(SystemTime::now()))
+}
+
+/// Removes the entries of a folder that were not asked for within [`KEPT`] and that `wanted` does not name.
+pub(crate) fn sweep(folder: &Path, now: SystemTime, wanted: impl Fn(&str) -> bool) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
+        let entry = entry?;
+        let meta = match fs::symlink_metadata(entry.path()) {
+            Ok(meta) => meta,
+            // Another process sweeps too.
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            Err(error) => return Err(error),
+        };
+        let age = now.duration_since(meta.modified()?).unwrap_or_default();
+        if age > KEPT && !entry.file_name().to_str().is_some_and(&wanted) {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes a file, or a folder and all that is in it, read-only folders too.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    let removed = if fs::symlink_metadata(path).is_ok_and(|meta| meta.is_dir()) {
+        unlock(path).and_then(|()| fs::remove_dir_all(path))
+    } else {
+        fs::remove_file(path)
+    };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// Lets its owner write to a folder and to those in it.
+fn unlock(folder: &Path) -> io::Result<()> {
+    fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            unlock(&entry.path())?;
+        }
+    }
+    Ok(())
+}
