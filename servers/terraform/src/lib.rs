@@ -6,9 +6,12 @@
 
 pub mod act;
 pub mod actions;
+pub mod applied;
 mod disk;
 pub mod modules;
 pub mod names;
 pub mod problem;
+pub mod providers;
+pub mod saved;
 pub mod seen;
 pub mod snapshot;
