@@ -36,6 +36,8 @@ const LOCK_FILE: &str = ".terraform.lock.hcl";
 pub struct Root(PathBuf);
 
 impl Root {
+    /// The one at this path, wherever links lead.
+    ///
     /// # Errors
     /// There is no such folder.
     pub fn open(path: &Path) -> io::Result<Self> {
