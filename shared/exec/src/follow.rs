@@ -49,11 +49,11 @@ impl Followed {
         self.child.wait().await.map(Status::from).map_err(|source| ExecError::Follow { program, source })
     }
 
-    /// Sends SIGINT, once, to the process alone: what it has started it ends itself. Asking twice would have some programs
-    /// drop what they are writing.
+    /// Sends SIGINT, once, to its group, as a terminal does: what it has started and does not end itself would live on.
+    /// Asking twice would have some programs drop what they are writing.
     pub fn interrupt(&self) {
         let pid = i32::try_from(self.pid.get()).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(Err(error)) = pid.map(|pid| rustix::process::kill_process(pid, Signal::INT)) {
+        if let Some(Err(error)) = pid.map(|pid| rustix::process::kill_process_group(pid, Signal::INT)) {
             tracing::warn!(pid = self.pid.get(), %error, "the signal was not sent");
         }
     }
