@@ -87,6 +87,8 @@ struct Case {
     #[serde(default)]
     nodes: BTreeSet<String>,
     #[serde(default)]
+    modules: BTreeSet<String>,
+    #[serde(default)]
     params: Map<String, Value>,
     #[serde(default)]
     blast: Map<String, Value>,
@@ -167,7 +169,11 @@ fn ask(case: &Case) -> Result<Ask, runcord_model::id::BadName> {
             environment: case.environment,
             identity: case.target.clone().unwrap_or_else(|| "test".to_owned()),
         },
-        scopes: Scopes { namespaces: case.namespaces.clone(), nodes: case.nodes.clone() },
+        scopes: Scopes {
+            namespaces: case.namespaces.clone(),
+            nodes: case.nodes.clone(),
+            modules: case.modules.clone(),
+        },
         params: case.params.clone(),
     })
 }

@@ -278,8 +278,11 @@ fn pose(
 type Fields<'n> = Vec<(&'n str, RestrictedExpression)>;
 
 fn asked_context(ask: &Ask) -> Result<Fields<'_>, Unposable> {
-    let scopes =
-        [("namespaces", texts(ask.scopes.namespaces.clone())), ("nodes", texts(ask.scopes.nodes.clone()))];
+    let scopes = [
+        ("namespaces", texts(ask.scopes.namespaces.clone())),
+        ("nodes", texts(ask.scopes.nodes.clone())),
+        ("modules", texts(ask.scopes.modules.clone())),
+    ];
     Ok(vec![
         ("runbook", text(ask.runbook.as_str())),
         ("actions", texts(ask.actions.iter().map(ToString::to_string))),

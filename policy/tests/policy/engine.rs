@@ -222,8 +222,11 @@ fn names_cannot_break_out_of_their_quotes() {
     let policies = load(source());
     let mut asked = ask(&policies);
     asked.target.identity = "x\" || true || \"".to_owned();
-    asked.scopes =
-        Scopes { namespaces: ["kube-system\"".to_owned()].into(), nodes: ["n\n\0".to_owned()].into() };
+    asked.scopes = Scopes {
+        namespaces: ["kube-system\"".to_owned()].into(),
+        nodes: ["n\n\0".to_owned()].into(),
+        modules: ["m\") || (\"".to_owned()].into(),
+    };
     asked.params.insert("node".to_owned(), "\") || (\"".into());
     assert_eq!(policies.admit(&asked).outcome, Outcome::Allow);
     asked.scopes.namespaces.insert("kube-system".to_owned());

@@ -29,14 +29,24 @@ fn headroom() -> impl Strategy<Value = Measure> {
 }
 
 prop_compose! {
-    fn blast()(m in prop::array::uniform12(measure()), zones in 1i64..3, headroom in headroom()) -> BlastRadius {
-        let [pods_lost, replicas_percent, sole_replicas, below_minimum, nodes, nodes_cordoned, services, destroys, hosts, hosts_percent, downstream, irreversible] = m;
+    fn blast()(m in prop::array::uniform12(measure()), resources in resources(), zones in 1i64..3, headroom in headroom()) -> BlastRadius {
+        let [pods_lost, replicas_percent, sole_replicas, below_minimum, nodes, nodes_cordoned, services, forgets, hosts, hosts_percent, downstream, irreversible] = m;
+        let [creates, updates, replaces, destroys, data_destroys, instances_percent, outside_named] = resources;
         BlastRadius {
-            known: true, pods_lost, replicas_percent, sole_replicas, below_minimum, pdb_headroom: headroom,
+            known: true, creates, updates, replaces, destroys, forgets: rarely(forgets), data_destroys, instances_percent, outside_named,
+            pods_lost, replicas_percent, sole_replicas, below_minimum, pdb_headroom: headroom,
             nodes, nodes_cordoned, zones: Measure::Known(zones), services_without_endpoints: services,
-            destroys: rarely(destroys), hosts: rarely(hosts), hosts_percent: rarely(hosts_percent), downstream, irreversible,
+            hosts: rarely(hosts), hosts_percent: rarely(hosts_percent), downstream, irreversible,
         }
     }
+}
+
+/// What changes of resources: mostly nothing at all, so that other rows get to decide.
+fn resources() -> impl Strategy<Value = [Measure; 7]> {
+    prop_oneof![
+        2 => Just([Measure::Known(0); 7]),
+        3 => prop::array::uniform7(measure()),
+    ]
 }
 
 /// Mostly nothing, so that other rows get to decide.
@@ -73,6 +83,13 @@ fn worse(blast: &BlastRadius, which: usize, by: i64) -> BlastRadius {
             }
         }
         10 => worse.destroys = more(worse.destroys),
+        11 => worse.creates = more(worse.creates),
+        12 => worse.updates = more(worse.updates),
+        13 => worse.replaces = more(worse.replaces),
+        14 => worse.forgets = more(worse.forgets),
+        15 => worse.data_destroys = more(worse.data_destroys),
+        16 => worse.instances_percent = more(worse.instances_percent),
+        17 => worse.outside_named = more(worse.outside_named),
         _ => worse.hosts = more(worse.hosts),
     }
     worse
@@ -100,7 +117,7 @@ proptest! {
     }
 
     #[test]
-    fn worse_is_never_better(blast in blast(), which in 0usize..12, by in 1i64..80) {
+    fn worse_is_never_better(blast in blast(), which in 0usize..19, by in 1i64..80) {
         let worse = worse(&blast, which, by);
         prop_assert!(badness(blast.clone(), &[]) <= badness(worse.clone(), &[]), "{blast:?} {worse:?}");
     }

@@ -23,6 +23,11 @@ fn the_table_holds_in_every_cell() {
 }
 
 #[test]
+fn the_table_for_terraform_holds_in_every_cell() {
+    run("terraform.yaml", include_str!("../terraform.yaml"));
+}
+
+#[test]
 fn what_a_runbook_does_decides_whatever_its_name() {
     run("actions.yaml", include_str!("../actions.yaml"));
 }

@@ -146,6 +146,9 @@ pub struct Scopes {
     pub namespaces: BTreeSet<String>,
     /// Nodes.
     pub nodes: BTreeSet<String>,
+    /// Root modules.
+    #[serde(default)]
+    pub modules: BTreeSet<String>,
 }
 
 impl Scopes {
@@ -154,6 +157,7 @@ impl Scopes {
     pub fn union(mut self, other: Self) -> Self {
         self.namespaces.extend(other.namespaces);
         self.nodes.extend(other.nodes);
+        self.modules.extend(other.modules);
         self
     }
 }

@@ -76,8 +76,22 @@ pub struct BlastRadius {
     pub zones: Measure,
     /// Services left without a ready endpoint.
     pub services_without_endpoints: Measure,
-    /// Resources destroyed.
+    /// Resource instances made.
+    pub creates: Measure,
+    /// Resource instances changed in place.
+    pub updates: Measure,
+    /// Resource instances destroyed and made anew.
+    pub replaces: Measure,
+    /// Resource instances destroyed.
     pub destroys: Measure,
+    /// Resource instances that are managed no more, and stay in the world.
+    pub forgets: Measure,
+    /// Those of the instances destroyed or replaced whose type holds data.
+    pub data_destroys: Measure,
+    /// Share of the managed instances destroyed or replaced, in percent.
+    pub instances_percent: Measure,
+    /// Resource instances that change beside the one that was named, where one was.
+    pub outside_named: Measure,
     /// Hosts touched.
     pub hosts: Measure,
     /// Share of the largest group's hosts touched, in percent.
@@ -106,7 +120,14 @@ impl BlastRadius {
             nodes_cordoned: none,
             zones: none,
             services_without_endpoints: none,
+            creates: none,
+            updates: none,
+            replaces: none,
             destroys: none,
+            forgets: none,
+            data_destroys: none,
+            instances_percent: none,
+            outside_named: none,
             hosts: none,
             hosts_percent: none,
             downstream: none,
@@ -115,7 +136,7 @@ impl BlastRadius {
     }
 
     /// Every measure where more is worse, with its name in the contract.
-    pub fn losses(&self) -> [(&'static str, Measure); 13] {
+    pub fn losses(&self) -> [(&'static str, Measure); 20] {
         [
             ("pods_lost", self.pods_lost),
             ("replicas_percent", self.replicas_percent),
@@ -125,7 +146,14 @@ impl BlastRadius {
             ("nodes_cordoned", self.nodes_cordoned),
             ("zones", self.zones),
             ("services_without_endpoints", self.services_without_endpoints),
+            ("creates", self.creates),
+            ("updates", self.updates),
+            ("replaces", self.replaces),
             ("destroys", self.destroys),
+            ("forgets", self.forgets),
+            ("data_destroys", self.data_destroys),
+            ("instances_percent", self.instances_percent),
+            ("outside_named", self.outside_named),
             ("hosts", self.hosts),
             ("hosts_percent", self.hosts_percent),
             ("downstream", self.downstream),

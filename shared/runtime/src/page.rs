@@ -49,11 +49,52 @@ fn capitalised(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// `Loses at once: 2 ready pods (at most 50 % of one workload).`
+/// `Lost at once: 2 ready pods (at most 50 % of one workload).` What is made of resources is said before that.
 fn losses(blast: &BlastRadius) -> String {
+    match (resources(blast), lost(blast)) {
+        (None, lost) => lost.unwrap_or_else(|| "Lost at once: no ready pod.".to_owned()),
+        (Some(resources), None) => resources,
+        (Some(resources), Some(lost)) => format!("{resources} {lost}"),
+    }
+}
+
+/// `Resource instances: 2 made, 1 replaced (3 % of the root module destroyed or replaced).`
+fn resources(blast: &BlastRadius) -> Option<String> {
+    let mut parts = Vec::new();
+    for (measure, deed) in [
+        (blast.creates, "made"),
+        (blast.updates, "changed in place"),
+        (blast.replaces, "replaced"),
+        (blast.destroys, "destroyed"),
+        (blast.forgets, "managed no more"),
+    ] {
+        match measure {
+            Measure::Known(0) => {}
+            Measure::Known(n) => parts.push(format!("{n} {deed}")),
+            Measure::Unknown => parts.push(format!("an unknown number {deed}")),
+        }
+    }
+    if parts.is_empty() {
+        return None;
+    }
+    let share = match blast.instances_percent {
+        Measure::Known(0) => String::new(),
+        share @ (Measure::Known(_) | Measure::Unknown) => {
+            format!(" ({} of the root module destroyed or replaced)", percent(share))
+        }
+    };
+    let mut beside = Vec::new();
+    count(&mut beside, blast.data_destroys, "that holds data", "that hold data");
+    count(&mut beside, blast.outside_named, "beside the one named", "beside the one named");
+    let beside = if beside.is_empty() { String::new() } else { format!("; {}", beside.join(", ")) };
+    Some(format!("Resource instances: {}{share}{beside}.", parts.join(", ")))
+}
+
+/// None when nothing is.
+fn lost(blast: &BlastRadius) -> Option<String> {
     let mut parts = Vec::new();
     match blast.pods_lost {
-        Measure::Known(0) => parts.push("no ready pod".to_owned()),
+        Measure::Known(0) => {}
         Measure::Known(1) => {
             parts.push(format!("1 ready pod ({} of its workload)", percent(blast.replicas_percent)))
         }
@@ -80,7 +121,11 @@ fn losses(blast: &BlastRadius) -> String {
         Measure::Known(n) => format!(" The tightest disruption budget has {n} left afterwards."),
         Measure::Unknown => " Disruption budgets could not be read.".to_owned(),
     };
-    format!("Lost at once: {}.{headroom}", parts.join(", "))
+    match (parts.is_empty(), headroom.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(format!("Lost at once: no ready pod.{headroom}")),
+        (false, _) => Some(format!("Lost at once: {}.{headroom}", parts.join(", "))),
+    }
 }
 
 fn percent(measure: Measure) -> String {
@@ -162,4 +207,38 @@ fn blast_lines(blast: &BlastRadius) -> impl Iterator<Item = String> {
     let losses = blast.losses().into_iter().filter(|(_, m)| *m != Measure::Known(0));
     let losses: Vec<_> = losses.map(|(name, m)| format!("{name:<28}{}", shown(m))).collect();
     losses.into_iter().chain([format!("{:<28}{headroom}", "pdb_headroom")])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_lost_is_one_sentence_for_each_kind() {
+        let nothing = BlastRadius::nothing();
+        assert_eq!(losses(&nothing), "Lost at once: no ready pod.");
+        let budget = BlastRadius { pdb_headroom: Measure::Known(1), ..nothing.clone() };
+        assert_eq!(
+            losses(&budget),
+            "Lost at once: no ready pod. The tightest disruption budget has 1 left afterwards."
+        );
+        let pods =
+            BlastRadius { pods_lost: Measure::Known(2), replicas_percent: Measure::Known(50), ..nothing.clone() };
+        assert_eq!(losses(&pods), "Lost at once: 2 ready pods (at most 50 % of one workload).");
+        let made = BlastRadius { creates: Measure::Known(2), ..nothing.clone() };
+        assert_eq!(losses(&made), "Resource instances: 2 made.");
+        let worse = BlastRadius {
+            replaces: Measure::Known(1),
+            destroys: Measure::Unknown,
+            instances_percent: Measure::Known(7),
+            data_destroys: Measure::Known(1),
+            irreversible: Measure::Known(1),
+            ..nothing
+        };
+        assert_eq!(
+            losses(&worse),
+            "Resource instances: 1 replaced, an unknown number destroyed (7 % of the root module destroyed or \
+             replaced); 1 that holds data. Lost at once: 1 thing that cannot be brought back."
+        );
+    }
 }
