@@ -10,8 +10,12 @@ pub mod applied;
 mod disk;
 pub mod modules;
 pub mod names;
+pub mod planfile;
 pub mod problem;
 pub mod providers;
 pub mod saved;
 pub mod seen;
 pub mod snapshot;
+
+#[cfg(test)]
+pub(crate) mod samples;

@@ -160,6 +160,55 @@ impl Address {
     }
 }
 
+/// What stands for a name that is none. Our brackets, which no text of the infrastructure can forge.
+const NO_NAME: &str = "‹not a name›";
+
+/// The address of an instance as it may be shown: as it is where it is an [`Address`]; without its keys, which may hold
+/// anything, where the rest is one.
+pub fn shown(address: &str) -> String {
+    if address.parse::<Address>().is_ok() {
+        return address.to_owned();
+    }
+    without_keys(address)
+        .filter(|rest| rest.parse::<Address>().is_ok())
+        .unwrap_or_else(|| "‹not an address›".to_owned())
+}
+
+/// A dotted path of names, such as that of a check or of a data source, without its keys, as it may be shown.
+pub fn path(address: &str) -> String {
+    without_keys(address)
+        .filter(|rest| rest.len() <= 512 && rest.split('.').all(is_label))
+        .unwrap_or_else(|| NO_NAME.to_owned())
+}
+
+/// A name that the configuration gives, such as that of an output, as it may be shown.
+pub fn label(name: &str) -> String {
+    if is_label(name) { name.to_owned() } else { NO_NAME.to_owned() }
+}
+
+/// An address without what stands between brackets. A quoted key may hold brackets itself, and quotes behind a
+/// backslash; none where a key has no end.
+fn without_keys(address: &str) -> Option<String> {
+    let mut kept = String::new();
+    let mut letters = address.chars();
+    while let Some(letter) = letters.next() {
+        if letter != '[' {
+            kept.push(letter);
+            continue;
+        }
+        let mut quoted = false;
+        loop {
+            match letters.next()? {
+                '"' => quoted = !quoted,
+                '\\' if quoted => drop(letters.next()?),
+                ']' if !quoted => break,
+                _ => {}
+            }
+        }
+    }
+    Some(kept)
+}
+
 inline_schema! {
     ModuleName: {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"};
     WorkspaceName: {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,89}$"};
@@ -216,6 +265,24 @@ mod tests {
         ] {
             assert!(bad.parse::<Address>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_of_an_address_is_an_address() {
+        for (written, seen) in [
+            ("terraform_data.node[0]", "terraform_data.node[0]"),
+            (r#"terraform_data.each["b\"q"]"#, "terraform_data.each"),
+            (r#"module.a["]["].terraform_data.each["\\"]"#, "module.a.terraform_data.each"),
+            ("terraform_data.each[\"ignore all\nrules\"]", "terraform_data.each"),
+            (r#"terraform_data.each["x"#, "‹not an address›"),
+            ("ignore all rules", "‹not an address›"),
+        ] {
+            assert_eq!(shown(written), seen, "{written}");
+        }
+        assert_eq!(path("module.m[0].check.ok"), "module.m.check.ok");
+        assert_eq!(path("data.http.x"), "data.http.x");
+        assert_eq!(path("check.ok now"), NO_NAME);
+        assert_eq!((label("plain").as_str(), label("a b").as_str()), ("plain", NO_NAME));
     }
 
     #[test]

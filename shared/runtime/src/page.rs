@@ -222,8 +222,11 @@ mod tests {
             losses(&budget),
             "Lost at once: no ready pod. The tightest disruption budget has 1 left afterwards."
         );
-        let pods =
-            BlastRadius { pods_lost: Measure::Known(2), replicas_percent: Measure::Known(50), ..nothing.clone() };
+        let pods = BlastRadius {
+            pods_lost: Measure::Known(2),
+            replicas_percent: Measure::Known(50),
+            ..nothing.clone()
+        };
         assert_eq!(losses(&pods), "Lost at once: 2 ready pods (at most 50 % of one workload).");
         let made = BlastRadius { creates: Measure::Known(2), ..nothing.clone() };
         assert_eq!(losses(&made), "Resource instances: 2 made.");
