@@ -25,6 +25,15 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
         "kubectl/uncordon_node.yaml",
         "kubectl/rotate_secret.yaml",
         "kubectl/find_consumers.yaml",
+        "terraform/apply_workspace.yaml",
+        "terraform/replace_instance.yaml",
+        "terraform/resize_pool.yaml",
+        "terraform/revert_config.yaml",
+        "terraform/accept_drift.yaml",
+        "terraform/unlock_state.yaml",
+        "terraform/detect_drift.yaml",
+        "terraform/list_resources.yaml",
+        "terraform/show_outputs.yaml",
     ]
 }
 

@@ -191,6 +191,7 @@ fn parameter_validator() {
     let catalog = KubectlActions::catalog();
     let runbooks: Vec<Runbook> = shipped()
         .iter()
+        .filter(|(file, _)| file.starts_with("kubectl/"))
         .map(|(file, text)| Runbook::parse(file, text).unwrap().check(catalog, zero()).unwrap())
         .collect();
     fuzz("parameter validator", |dice| {

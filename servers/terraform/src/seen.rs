@@ -44,6 +44,10 @@ pub enum Found {
     Lock {
         /// The lock; none when the state is free.
         lock: Option<Lock>,
+        /// The folder that the tool runs in.
+        configuration: Digest,
+        /// The state that it locks, where that is known; empty where it is not.
+        lineage: Lineage,
     },
 }
 

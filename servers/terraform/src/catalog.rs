@@ -1,0 +1,154 @@
+//! All that this server can do and see, as data: what a runbook is checked against when it is loaded.
+
+use runcord_model::action::{BadStep, Scopes, StepCall};
+use runcord_model::{ActionSpec, Catalog, EffectKind};
+use schemars::{JsonSchema, schema_for};
+use serde_json::{Value, json};
+
+use crate::actions::{Action, AtCommit, Earlier, Named, OnModule, Replace, SetPool, Unlock};
+use crate::observe::{Observation, sample};
+use crate::read::{Drift, Outputs, Resources};
+
+const PLANNED: &[&str] = &["plan", "applied"];
+
+/// The catalog.
+pub(crate) fn catalog() -> Catalog {
+    Catalog {
+        server: "terraform",
+        actions: vec![
+            mutating::<OnModule>(
+                "apply_configuration",
+                "Makes the world as the configuration of a root module says.",
+                PLANNED,
+            ),
+            mutating::<Replace>(
+                "replace_instance",
+                "Makes one resource instance anew, and the world as the configuration says.",
+                PLANNED,
+            ),
+            mutating::<SetPool>(
+                "set_pool",
+                "Makes the world as the configuration says with another value of one variable.",
+                PLANNED,
+            ),
+            mutating::<AtCommit>(
+                "apply_commit",
+                "Makes the world as the configuration of an earlier commit says.",
+                PLANNED,
+            ),
+            mutating::<Earlier>(
+                "apply_earlier",
+                "Makes the world as a configuration says that was applied before.",
+                PLANNED,
+            ),
+            mutating::<OnModule>(
+                "accept_drift",
+                "Takes what has changed in the world into the state, and changes nothing in the world.",
+                PLANNED,
+            ),
+            mutating::<Unlock>("unlock_state", "Breaks the lock of a state.", &["lock"]),
+            reading::<Named, Drift>("detect_drift", "Compares the world with the state."),
+            reading::<Named, Resources>("list_resources", "Lists the resource instances that a state holds."),
+            reading::<Named, Outputs>("show_outputs", "Shows the outputs of a state that are not sensitive."),
+        ],
+        observation: schema_of::<Observation>(),
+        sample: sample(),
+        check,
+    }
+}
+
+fn check(call: &StepCall) -> Result<Scopes, BadStep> {
+    Action::read(call).map(|action| action.scopes())
+}
+
+fn mutating<W: JsonSchema>(
+    name: &'static str,
+    doc: &'static str,
+    observes: &'static [&'static str],
+) -> ActionSpec {
+    ActionSpec {
+        name,
+        doc,
+        effect: EffectKind::Mutating,
+        with: schema_of::<W>(),
+        output: json!(false),
+        observes,
+    }
+}
+
+fn reading<W: JsonSchema, O: JsonSchema>(name: &'static str, doc: &'static str) -> ActionSpec {
+    ActionSpec {
+        name,
+        doc,
+        effect: EffectKind::ReadOnly,
+        with: schema_of::<W>(),
+        output: schema_of::<O>(),
+        observes: &[],
+    }
+}
+
+fn schema_of<T: JsonSchema>() -> Value {
+    schema_for!(T).to_value()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(value: &Value) -> Vec<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_sample_has_every_field_that_the_schema_documents() {
+        let catalog = catalog();
+        let declared = &catalog.observation["properties"];
+        assert_eq!(keys(&catalog.sample), keys(declared));
+        for (name, schema) in declared.as_object().unwrap() {
+            assert!(schema["description"].is_string(), "{name} is documented");
+            for (field, schema) in schema["properties"].as_object().unwrap() {
+                assert!(schema["description"].is_string(), "{name}.{field} is documented");
+            }
+            assert_eq!(keys(&catalog.sample[name]), keys(&schema["properties"]), "{name}");
+        }
+    }
+
+    #[test]
+    fn every_action_is_closed_and_observes_what_is_declared() {
+        let catalog = catalog();
+        let declared = keys(&catalog.observation["properties"]);
+        for action in &catalog.actions {
+            let name = action.name;
+            assert_eq!(action.with["additionalProperties"], json!(false), "{name}");
+            assert!(action.observes.iter().all(|seen| declared.contains(&(*seen).to_owned())), "{name}");
+            assert!(!action.with.to_string().contains("$ref"), "{name} needs no other document");
+            assert!(!action.output.to_string().contains("$ref"), "{name} needs no other document");
+            assert_eq!(action.output == json!(false), action.effect == EffectKind::Mutating, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_runbooks_hold_against_this_catalog() {
+        let catalog = catalog();
+        let ours = runcord_runbooks::shipped().iter().filter(|(file, _)| file.starts_with("terraform/"));
+        let mut used = std::collections::BTreeSet::new();
+        for (file, text) in ours {
+            let parsed =
+                runcord_runbooks::Runbook::parse(file, text).unwrap_or_else(|report| panic!("{report:?}"));
+            let checked = parsed.check(&catalog, runcord_model::Digest::from_bytes([0; 32]));
+            let runbook = checked.unwrap_or_else(|reports| {
+                panic!("{}", reports.iter().map(runcord_runbooks::Report::page).collect::<String>())
+            });
+            assert!(file.ends_with(&format!("/{}.yaml", runbook.name())), "{file}");
+            assert!(runbook.description().len() < 2000 && !runbook.links().is_empty(), "{file}");
+            let schema = runbook.input_schema();
+            jsonschema::draft202012::new(&schema).unwrap();
+            assert_eq!(schema["additionalProperties"], json!(false), "{file}");
+            let named =
+                catalog.actions.iter().filter(|action| text.contains(&format!("action: {}\n", action.name)));
+            used.extend(named.map(|action| action.name));
+        }
+        let all: std::collections::BTreeSet<_> = catalog.actions.iter().map(|action| action.name).collect();
+        assert_eq!(used, all, "every action is used by a runbook that ships");
+    }
+}
