@@ -62,3 +62,79 @@ fn by_address(changes: &[ResourceChange]) -> Value {
     }
     json!(by)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::draft::draft;
+    use crate::samples::{change, digest, seen};
+    use crate::seen::Deed;
+
+    fn effect(seen: &Seen) -> Value {
+        let acts = draft(&seen.looks[0].action, seen).unwrap().acts;
+        canonical(&acts, seen)
+    }
+
+    fn before() -> Seen {
+        seen(vec![change("aws_instance.node[0]", Deed::Replace), change("aws_subnet.a", Deed::Create)])
+    }
+
+    /// The same with something else in it.
+    fn other(alter: impl Fn(&mut Look, &mut Planned)) -> Value {
+        let mut seen = before();
+        let mut look = seen.looks.remove(0);
+        let Found::Planned(mut planned) = look.found.clone() else { unreachable!() };
+        alter(&mut look, &mut planned);
+        look.found = Found::Planned(planned);
+        effect(&Seen { looks: vec![look] })
+    }
+
+    #[test]
+    fn nothing_that_was_approved_changes_unnoticed() {
+        let was = effect(&before());
+        assert_eq!(was, effect(&before()));
+        let others = [
+            other(|_, planned| planned.rests_on.configuration = digest(9)),
+            other(|_, planned| planned.rests_on.providers = digest(9)),
+            other(|_, planned| planned.rests_on.tool = digest(9)),
+            other(|_, planned| planned.rests_on.version = "terraform 1.12.0".into()),
+            other(|_, planned| planned.rests_on.state.serial = 8),
+            other(|_, planned| planned.rests_on.state.lineage = "other".parse().unwrap()),
+            other(|_, planned| planned.saved.digest = digest(9)),
+            other(|_, planned| planned.outputs = ["owner".to_owned()].into()),
+            other(|_, planned| planned.changes[0].fingerprint = "hmac-sha256:other".into()),
+            other(|_, planned| planned.changes[0].deed = Deed::Delete),
+            other(|_, planned| planned.changes[0].address = "aws_instance.node[1]".into()),
+            other(|_, planned| drop(planned.changes.pop())),
+            other(|look, _| look.declared.environment = ["TOKEN".to_owned()].into()),
+            other(|look, _| look.workspace = "other".parse().unwrap()),
+        ];
+        for (i, other) in others.iter().enumerate() {
+            assert_ne!(other, &was, "{i}");
+        }
+    }
+
+    #[test]
+    fn what_may_differ_is_left_out() {
+        let was = effect(&before());
+        assert_eq!(other(|_, planned| planned.drifted = vec!["aws_subnet.b".parse().unwrap()]), was);
+        assert_eq!(other(|_, planned| planned.applied_before = None), was);
+        assert_eq!(other(|_, planned| planned.changes.reverse()), was);
+    }
+
+    #[test]
+    fn a_difference_names_the_instance() {
+        let planned = runcord_model::Effect { equal: effect(&before()) };
+        let now = runcord_model::Effect {
+            equal: other(|_, planned| planned.changes[1].fingerprint = "hmac-sha256:other".into()),
+        };
+        let places: Vec<_> = planned.differences(&now).into_iter().map(|(at, ..)| at).collect();
+        assert_eq!(places, ["/0/changes/aws_subnet.a/0/fingerprint"]);
+    }
+
+    #[test]
+    fn an_act_without_its_plan_is_never_equal_to_one_with_it() {
+        let acts = draft(&before().looks[0].action, &before()).unwrap().acts;
+        assert_ne!(canonical(&acts, &Seen::default()), effect(&before()));
+    }
+}

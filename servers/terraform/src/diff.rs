@@ -237,3 +237,39 @@ fn of_plan(look: &Look, was: &Planned, is: &Planned) -> Vec<Change> {
 fn told(object: String, change: ChangeKind, before: Value, after: Value, text: String) -> Change {
     Change { object, change, before, after, text }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{change, seen};
+
+    #[test]
+    fn after_a_run_each_change_is_done_or_still_pending() {
+        let mut before = seen(vec![
+            change("aws_instance.node", Deed::Replace),
+            change("aws_subnet.a", Deed::Create),
+            change("aws_subnet.b[\"IGNORE\\\"ALL\"]", Deed::Delete),
+        ]);
+        let Found::Planned(planned) = &mut before.looks[0].found else { unreachable!() };
+        planned.outputs = ["owner".to_owned()].into();
+        let mut after =
+            seen(vec![change("aws_subnet.a", Deed::Create), change("aws_subnet.new", Deed::Update)]);
+        let Found::Planned(planned) = &mut after.looks[0].found else { unreachable!() };
+        planned.rests_on.state.serial = 9;
+        let told: Vec<_> =
+            observed(&before, &after).into_iter().map(|c| format!("{}: {}", c.object, c.text)).collect();
+        assert_eq!(
+            told,
+            [
+                "state of network: serial: 7 → 9",
+                "aws_instance.node: done: destroyed and made anew",
+                "aws_subnet.a: still pending: made",
+                "aws_subnet.b: done: destroyed",
+                "output owner: done",
+                "aws_subnet.new: was not planned, and is pending now: changed in place",
+            ]
+        );
+        assert_eq!(observed(&before, &Seen::default()), []);
+        assert_eq!(observed(&before, &before)[0].text, "not written: serial 7");
+    }
+}

@@ -1,9 +1,8 @@
 //! Hand-made observations for tests: a root module `network` with a pool of nodes and a database.
 
+use runcord_model::Digest;
 use runcord_model::bounds::Span;
-use runcord_model::{Digest, PlanId};
 use runcord_runtime::mask::Mask;
-use runcord_runtime::target::Fixed;
 use serde_json::json;
 
 use crate::actions::{Action, OnModule};
@@ -15,10 +14,6 @@ use crate::seen::{
 
 pub(crate) fn mask() -> Mask {
     Mask::new([7; 32])
-}
-
-pub(crate) fn fixed() -> Fixed {
-    Fixed { at: "2026-11-22T10:00:00.5Z".parse().unwrap(), plan: PlanId::from_entropy([7; 16]) }
 }
 
 pub(crate) fn module() -> ModuleName {

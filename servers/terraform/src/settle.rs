@@ -87,3 +87,105 @@ fn nothing_left(was: &Planned, is: &Planned) -> bool {
 fn fingerprints(planned: &Planned) -> BTreeSet<&str> {
     planned.changes.iter().map(|change: &ResourceChange| change.fingerprint.as_str()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::actions::{Action, Unlock};
+    use crate::draft::draft;
+    use crate::samples::{change, digest, look, module, seen};
+    use crate::seen::{Deed, Lock};
+
+    fn act(seen: &Seen) -> Act {
+        draft(&seen.looks[0].action, seen).unwrap().acts.remove(0)
+    }
+
+    fn before() -> Seen {
+        seen(vec![change("aws_instance.node", Deed::Replace), change("aws_subnet.a", Deed::Create)])
+    }
+
+    fn with(mut seen: Seen, lineage: &str, serial: u64) -> Seen {
+        let Found::Planned(planned) = &mut seen.looks[0].found else { unreachable!() };
+        planned.rests_on.state.serial = serial;
+        if !lineage.is_empty() {
+            planned.rests_on.state.lineage = lineage.parse().unwrap();
+        }
+        planned.saved.digest = digest(8);
+        seen
+    }
+
+    #[test]
+    fn an_apply_is_settled_by_the_serial_and_by_what_is_left() {
+        let (before, act) = (before(), act(&before()));
+        let half = || seen(vec![change("aws_subnet.a", Deed::Create)]);
+        let elsewhere = || seen(vec![change("aws_subnet.perpetual", Deed::Update)]);
+        let mut other = change("aws_subnet.a", Deed::Create);
+        other.fingerprint = "hmac-sha256:other".into();
+        let moved = || seen(vec![change("aws_instance.node", Deed::Replace), other.clone()]);
+        for (now, settled, in_place) in [
+            (with(seen(vec![]), "", 9), Settled::Done, true),
+            (with(elsewhere(), "", 9), Settled::Done, true),
+            (with(before.clone(), "", 7), Settled::NotDone, false),
+            (with(before.clone(), "", 9), Settled::CannotTell, false),
+            (with(half(), "", 9), Settled::CannotTell, false),
+            // Something was made, and the state was not written.
+            (with(half(), "", 7), Settled::CannotTell, false),
+            (with(moved(), "", 7), Settled::CannotTell, false),
+            (with(seen(vec![]), "", 7), Settled::CannotTell, true),
+            (with(seen(vec![]), "another", 9), Settled::SomebodyElses, true),
+            (Seen::default(), Settled::CannotTell, false),
+        ] {
+            assert_eq!(settle(&act, &before, &now), settled, "{now:?}");
+            assert_eq!(super::in_place(&act, &before, &now), in_place, "{now:?}");
+        }
+        assert_eq!(settle(&act, &Seen::default(), &before), Settled::CannotTell, "nothing to compare with");
+    }
+
+    #[test]
+    fn the_first_writing_of_a_state_gives_it_its_lineage() {
+        let mut first = before();
+        let Found::Planned(planned) = &mut first.looks[0].found else { unreachable!() };
+        planned.rests_on.state = crate::seen::StateMark { lineage: "".parse().unwrap(), serial: 0 };
+        let act = act(&first);
+        assert_eq!(settle(&act, &first, &with(seen(vec![]), "new", 3)), Settled::Done);
+        assert_eq!(settle(&act, &first, &first), Settled::NotDone);
+    }
+
+    #[test]
+    fn an_output_that_is_left_is_something_left() {
+        let mut before = before();
+        let Found::Planned(planned) = &mut before.looks[0].found else { unreachable!() };
+        planned.outputs = ["owner".to_owned()].into();
+        let act = act(&before);
+        let mut now = with(before.clone(), "", 9);
+        let Found::Planned(planned) = &mut now.looks[0].found else { unreachable!() };
+        planned.changes.clear();
+        assert!(!super::in_place(&act, &before, &now));
+    }
+
+    #[test]
+    fn a_lock_is_settled_by_its_id() {
+        let held = |id: Option<&str>| {
+            let lock = id.map(|id| Lock {
+                id: id.parse().unwrap(),
+                who: String::new(),
+                operation: String::new(),
+                created: None,
+            });
+            let unlock = Action::UnlockState(Unlock { module: module(), lock_id: "a-1".parse().unwrap() });
+            let found = Found::Lock { lock, configuration: digest(1), lineage: "".parse().unwrap() };
+            Seen { looks: vec![look(unlock, found)] }
+        };
+        let before = held(Some("a-1"));
+        let act = act(&before);
+        for (now, settled) in [
+            (before.clone(), Settled::NotDone),
+            (held(None), Settled::Done),
+            (held(Some("b-2")), Settled::Done),
+            (Seen::default(), Settled::CannotTell),
+        ] {
+            assert_eq!(settle(&act, &before, &now), settled);
+            assert_eq!(super::in_place(&act, &before, &now), settled == Settled::Done);
+        }
+    }
+}
