@@ -116,24 +116,30 @@ fn fingerprints(entry: &Value) -> Vec<String> {
     read.changes.into_iter().map(|change| change.fingerprint).collect()
 }
 
-/// Puts something else in the place of the `at`th leaf, or of its key.
+/// Puts something else in the place of the `at`th leaf; empty lists and objects count as leaves.
 fn spoil(value: &mut Value, at: &mut usize) -> bool {
     match value {
-        Value::Object(fields) if !fields.is_empty() => fields.values_mut().any(|field| spoil(field, at)),
-        Value::Array(items) if !items.is_empty() => items.iter_mut().any(|item| spoil(item, at)),
-        leaf if *at == 0 => {
-            *leaf = match &*leaf {
-                Value::Bool(flag) => json!(!*flag),
-                Value::String(text) => json!(format!("{text}.")),
-                other => json!([other]),
-            };
-            true
+        Value::Object(fields) if !fields.is_empty() => {
+            return fields.values_mut().any(|field| spoil(field, at));
         }
-        _ => {
-            *at -= 1;
-            false
-        }
+        Value::Array(items) if !items.is_empty() => return items.iter_mut().any(|item| spoil(item, at)),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_) => {}
     }
+    if *at > 0 {
+        *at -= 1;
+        return false;
+    }
+    *value = match &*value {
+        Value::Bool(flag) => json!(!*flag),
+        Value::String(text) => json!(format!("{text}.")),
+        other @ (Value::Null | Value::Number(_) | Value::Array(_) | Value::Object(_)) => json!([other]),
+    };
+    true
 }
 
 proptest! {

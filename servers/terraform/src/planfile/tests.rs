@@ -12,6 +12,8 @@ use crate::seen::{Deed, Shown};
 
 const CREATE: &str = include_str!("samples/create.json");
 const CHANGE: &str = include_str!("samples/change.json");
+/// The same configuration, a little later, by OpenTofu 1.12.
+const TOFU: &str = include_str!("samples/tofu-create.json");
 const NOTHING: &str = include_str!("samples/nothing.json");
 
 fn read_text(text: &str) -> Reading {
@@ -74,6 +76,16 @@ fn a_plan_that_makes_everything_is_read() {
     assert_eq!(reading.doubts, [Doubt::Provisioner { resource: "terraform_data.hooked".into() }]);
     assert!(reviewed(&reading.doubts[0], &declared()));
     assert!(!serde_json::to_string(&reading).unwrap().contains("correct-horse"));
+}
+
+#[test]
+fn a_plan_of_the_other_tool_is_read_as_well() {
+    let reading = read_text(TOFU);
+    assert!(reading.changes.iter().all(|change| change.deed == Deed::Create), "{reading:?}");
+    assert_eq!((reading.changes.len(), reading.instances), (8, 0));
+    let unreviewed: Vec<_> = reading.doubts.iter().filter(|doubt| !reviewed(doubt, &declared())).collect();
+    assert_eq!(unreviewed, [&Doubt::Check { address: "check.owner".into() }]);
+    assert!(!serde_json::to_string(&reading).unwrap().contains("battery-staple"));
 }
 
 #[test]
