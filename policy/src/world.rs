@@ -1,6 +1,7 @@
 //! What is asked of Cedar: entities, context and request, each checked against the schema.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use cedar_policy::{
     Authorizer, Context, Decision, Entities, Entity, EntityId, EntityTypeName, EntityUid, EvalResult,
@@ -371,8 +372,19 @@ fn uids<'a>(
 
 /// From type and name, never by formatting text: a name cannot break out of its quotes.
 fn uid(kind: &str, name: &str) -> Result<EntityUid, Unposable> {
-    let kind: EntityTypeName = kind.parse().map_err(|e| Unposable::Name(Box::new(e)))?;
-    Ok(EntityUid::from_type_name_and_id(kind, EntityId::new(name)))
+    Ok(EntityUid::from_type_name_and_id(entity_type(kind)?, EntityId::new(name)))
+}
+
+/// The type of that name. Read once: Cedar's reader of names is slow, and every question has a dozen of them.
+fn entity_type(kind: &str) -> Result<EntityTypeName, Unposable> {
+    static KNOWN: Mutex<BTreeMap<String, EntityTypeName>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(found) = known.get(kind) {
+        return Ok(found.clone());
+    }
+    let read: EntityTypeName = kind.parse().map_err(|e| Unposable::Name(Box::new(e)))?;
+    known.insert(kind.to_owned(), read.clone());
+    Ok(read)
 }
 
 /// Why a set was refused at load, with what Cedar says of it.
