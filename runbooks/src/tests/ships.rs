@@ -20,6 +20,14 @@ fn ship(name: &str) -> Runbook {
     }
 }
 
+/// A server skips the folders of the others.
+#[test]
+fn the_folder_of_a_file_is_its_server() {
+    for (file, text) in all() {
+        assert_eq!(file.split('/').next(), Some(Runbook::parse(file, text).unwrap().server()), "{file}");
+    }
+}
+
 #[test]
 fn a_file_loads_under_its_own_name() {
     let (_, text) = shipped().iter().find(|(file, _)| *file == "kubectl/drain_node.yaml").unwrap();

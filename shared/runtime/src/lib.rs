@@ -30,6 +30,7 @@ pub mod worker;
 mod limits;
 mod optional;
 mod refuse;
+mod stamp;
 mod status;
 mod supervision;
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use miette::{Diagnostic, Report};
 use runcord_model::{Catalog, Digest, RunbookName};
@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::entry::{self, Entry};
 use crate::optional;
 use crate::settings::{Origin, Settings};
+use crate::stamp::Stamp;
 use crate::tools::Tool;
 
 /// The digests of all that an approver's signature puts in force.
@@ -73,7 +74,16 @@ pub struct Texts {
 pub struct Library {
     settings: Settings,
     catalog: &'static Catalog,
-    current: RwLock<(Texts, Arc<Loaded>)>,
+    current: RwLock<Held>,
+}
+
+/// What is in use, and what it was made of.
+#[derive(Debug)]
+struct Held {
+    /// Of the files as they were before they were read; none where a change might not show.
+    stamp: Option<Stamp>,
+    texts: Texts,
+    loaded: Arc<Loaded>,
 }
 
 impl Library {
@@ -82,9 +92,11 @@ impl Library {
     /// # Errors
     /// Any file that cannot be read or does not check: without a valid set nothing is served.
     pub fn load(settings: &Settings, catalog: &'static Catalog) -> Result<Self, LoadError> {
+        let stamp = Stamp::of(settings);
         let texts = read(settings)?;
-        let loaded = Arc::new(check(&texts, catalog)?);
-        Ok(Self { settings: settings.clone(), catalog, current: RwLock::new((texts, loaded)) })
+        let loaded = Arc::new(check(&texts, settings, catalog)?);
+        let held = Held { stamp, texts, loaded };
+        Ok(Self { settings: settings.clone(), catalog, current: RwLock::new(held) })
     }
 
     /// The set in use now: read anew when a file changed, the last good one when that fails.
@@ -104,8 +116,8 @@ impl Library {
 
     /// The set that was loaded last, with the very texts it was made of: for showing what an authority would change.
     pub fn with_texts(&self) -> (Texts, Arc<Loaded>) {
-        let held = self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        held.clone()
+        let held = self.held();
+        (held.texts.clone(), Arc::clone(&held.loaded))
     }
 
     /// Checks more than a server does when it starts: the fields of all steps against their published schemas, and that
@@ -115,7 +127,7 @@ impl Library {
     /// All that does not hold.
     pub fn check_thoroughly(&self) -> Result<(), LoadError> {
         let (texts, loaded) = self.with_texts();
-        runbooks(&texts, &Checker::thorough(self.catalog))?;
+        runbooks(&texts, &Checker::thorough(self.catalog), |_| true)?;
         let broken = loaded.tools.iter().filter(|tool| !tool.has_schemas());
         let problems: Vec<Report> =
             broken.map(|tool| miette::miette!("{}: its schemas do not compile", tool.spec.name)).collect();
@@ -129,25 +141,31 @@ impl Library {
 
     /// The set that was loaded last, without a look at the files.
     pub fn last_good(&self) -> Arc<Loaded> {
-        let held = self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-        Arc::clone(&held.1)
+        Arc::clone(&self.held().loaded)
+    }
+
+    fn held(&self) -> RwLockReadGuard<'_, Held> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn reload(&self) -> Result<Arc<Loaded>, LoadError> {
         if self.settings.policy == Origin::Shipped && self.settings.runbooks == Origin::Shipped {
             return Ok(self.last_good());
         }
-        let texts = read(&self.settings)?;
-        {
-            let held = self.current.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if held.0 == texts {
-                return Ok(Arc::clone(&held.1));
-            }
+        let stamp = Stamp::of(&self.settings);
+        if stamp.is_some() && self.held().stamp == stamp {
+            return Ok(self.last_good());
         }
-        let loaded = Arc::new(check(&texts, self.catalog)?);
-        tracing::info!("policy or runbooks changed and were loaded anew");
-        let mut held = self.current.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-        *held = (texts, Arc::clone(&loaded));
+        let texts = read(&self.settings)?;
+        let loaded = if self.held().texts == texts {
+            self.last_good()
+        } else {
+            let loaded = Arc::new(check(&texts, &self.settings, self.catalog)?);
+            tracing::info!("policy or runbooks changed and were loaded anew");
+            loaded
+        };
+        let mut held = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        *held = Held { stamp, texts, loaded: Arc::clone(&loaded) };
         Ok(loaded)
     }
 }
@@ -248,7 +266,7 @@ fn gather(
     Ok(())
 }
 
-fn check(texts: &Texts, catalog: &Catalog) -> Result<Loaded, LoadError> {
+fn check(texts: &Texts, settings: &Settings, catalog: &Catalog) -> Result<Loaded, LoadError> {
     let digests = digests(texts);
     let policies = policies(texts)?;
     let approvers =
@@ -256,7 +274,10 @@ fn check(texts: &Texts, catalog: &Catalog) -> Result<Loaded, LoadError> {
             what: "the policy".into(),
             problems: vec![miette::miette!("approvers: {}", crate::refuse::chain(&e))],
         })?;
-    let runbooks = runbooks(texts, &Checker::quick(catalog))?;
+    // Of what ships, the folder tells whose it is (a test holds that): a server has no use for the others'.
+    let folder = format!("{}/", catalog.server);
+    let ours = |file: &str| settings.runbooks != Origin::Shipped || file.starts_with(&folder);
+    let runbooks = runbooks(texts, &Checker::quick(catalog), ours)?;
     let tools = crate::tools::all(&runbooks, catalog);
     Ok(Loaded { policies, approvers, runbooks, tools, digests })
 }
@@ -307,9 +328,13 @@ fn digests(texts: &Texts) -> Digests {
 }
 
 /// The runbooks of the checker's server. Those of other servers must parse, but are theirs to check.
-fn runbooks(texts: &Texts, checker: &Checker<'_>) -> Result<BTreeMap<RunbookName, Arc<Entry>>, LoadError> {
+fn runbooks(
+    texts: &Texts,
+    checker: &Checker<'_>,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<BTreeMap<RunbookName, Arc<Entry>>, LoadError> {
     let (mut good, mut problems) = (BTreeMap::new(), Vec::new());
-    for (file, text) in &texts.runbooks {
+    for (file, text) in texts.runbooks.iter().filter(|(file, _)| wanted(file)) {
         match entry::one(file, text, checker) {
             Ok(Some(entry)) => {
                 let name = entry.runbook.name().clone();
