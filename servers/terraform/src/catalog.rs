@@ -151,4 +151,93 @@ mod tests {
         let all: std::collections::BTreeSet<_> = catalog.actions.iter().map(|action| action.name).collect();
         assert_eq!(used, all, "every action is used by a runbook that ships");
     }
+
+    fn shipped(name: &str) -> runcord_runbooks::Runbook {
+        let file = format!("terraform/{name}.yaml");
+        let (file, text) = runcord_runbooks::shipped().iter().find(|(it, _)| *it == file).unwrap();
+        let parsed = runcord_runbooks::Runbook::parse(file, text).unwrap();
+        parsed.check(&catalog(), runcord_model::Digest::from_bytes([0; 32])).unwrap()
+    }
+
+    fn filled(runbook: &runcord_runbooks::Runbook, with: Value) -> runcord_runbooks::Filled {
+        let mut args = with.as_object().unwrap().clone();
+        args.insert("module".to_owned(), json!("network"));
+        if runbook.effect() == EffectKind::Mutating {
+            args.insert("reason".to_owned(), json!("a test"));
+        }
+        runbook.fill(&args).unwrap()
+    }
+
+    #[test]
+    fn what_callers_fill_in_is_typed_and_named_in_the_headline() {
+        let commit = "3b18e512dba79e4c8300dd08aeb37f8e728b8dad";
+        for (name, with, headline) in [
+            ("apply_workspace", json!({}), "apply root module network".to_owned()),
+            (
+                "replace_instance",
+                json!({"address": "module.pool[\"eu 1\"].aws_instance.node[\"a/b\"]"}),
+                "replace module.pool[\"eu 1\"].aws_instance.node[\"a/b\"] of root module network".to_owned(),
+            ),
+            (
+                "resize_pool",
+                json!({"variable": "node_count", "size": 0}),
+                "set node_count of root module network to 0".to_owned(),
+            ),
+            (
+                "revert_config",
+                json!({"commit": commit}),
+                format!("apply root module network as of commit {commit}"),
+            ),
+            ("accept_drift", json!({}), "accept the drift of root module network".to_owned()),
+            ("unlock_state", json!({"lock_id": "a-1"}), "break lock a-1 of root module network".to_owned()),
+            ("detect_drift", json!({}), "compare root module network with the world".to_owned()),
+        ] {
+            let runbook = shipped(name);
+            let filled = filled(&runbook, with);
+            assert_eq!(runbook.headline(&filled), headline);
+            let steps = runbook.steps(&filled).unwrap();
+            let action = Action::read(&steps[0]).unwrap();
+            assert_eq!(action.module().as_str(), "network", "{name}");
+            if runbook.effect() == EffectKind::Mutating {
+                assert_eq!(
+                    runbook.concurrency(&filled).unwrap().key,
+                    "module/network",
+                    "one at a time: {name}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_way_back_is_what_was_applied_before_and_there_is_none_without_it() {
+        let before = |digest: &str| {
+            let mut before = sample();
+            before["applied"]["configuration"] = json!(digest);
+            before
+        };
+        let digest = format!("sha256:{}", "ab".repeat(32));
+        for (name, with) in [
+            ("apply_workspace", json!({})),
+            ("resize_pool", json!({"variable": "size", "size": 2})),
+            ("revert_config", json!({"commit": "0".repeat(40)})),
+        ] {
+            let runbook = shipped(name);
+            let filled = filled(&runbook, with);
+            let undo = runbook.undo_steps(&filled, &before(&digest)).unwrap().unwrap();
+            let Action::ApplyEarlier(earlier) = Action::read(&undo[0]).unwrap() else { panic!("{undo:?}") };
+            assert_eq!(earlier.configuration.as_str(), digest);
+            let nothing = runbook.undo_steps(&filled, &before(""));
+            let read = nothing.unwrap().map(|undo| Action::read(&undo[0]).map_err(|bad| bad.field));
+            assert!(!matches!(read, Ok(Ok(_))), "{name}: {read:?}");
+        }
+        for name in ["replace_instance", "accept_drift", "unlock_state"] {
+            let with = match name {
+                "replace_instance" => json!({"address": "aws_instance.node"}),
+                "unlock_state" => json!({"lock_id": "a-1"}),
+                _ => json!({}),
+            };
+            let runbook = shipped(name);
+            assert!(runbook.undo_steps(&filled(&runbook, with), &sample()).is_none(), "{name}");
+        }
+    }
 }

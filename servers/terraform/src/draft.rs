@@ -40,7 +40,7 @@ pub(crate) fn draft(action: &Action, seen: &Seen) -> Result<Draft<TerraformActio
 ///
 /// # Errors
 /// `invalid_params`, with what is allowed.
-pub fn permitted(action: &Action, declared: &Module) -> Result<(), Refusal> {
+pub(crate) fn permitted(action: &Action, declared: &Module) -> Result<(), Refusal> {
     match action {
         Action::ReplaceInstance(replace) => may_name(replace, declared),
         Action::SetPool(set) => within_bounds(set, declared),

@@ -2,28 +2,46 @@
 //!
 //! Pure: [`modules`] (what may be acted on), [`actions`] (what may be asked), [`planfile`] (what a saved plan says),
 //! [`seen`] (what a look found), `draft` (what it means, as acts), `measure` (what is lost), `settle` (whether it was
-//! done), and [`TerraformActions`], which is all of these as the runtime takes them. With effects: `snapshot`, `tool`,
-//! `probe`, `apply`, `read`.
+//! done), and [`TerraformActions`], which is all of these as the runtime takes them. With effects: [`snapshot`] (all that
+//! the tool runs in), `tool` (how it is started), `probe`, `apply`, [`read`], and [`Terraform`], which is these.
 
 pub mod act;
 pub mod actions;
-mod canonical;
-mod catalog;
-mod diff;
-mod draft;
-mod measure;
+pub mod applied;
 pub mod modules;
 pub mod names;
 pub mod observe;
 pub mod planfile;
-mod pure;
+pub mod problem;
+pub mod providers;
 pub mod read;
-mod refuse;
+pub mod saved;
 pub mod seen;
-mod settle;
+pub mod server;
+pub mod snapshot;
 
-pub use draft::permitted;
-pub use pure::TerraformActions;
+mod apply;
+mod canonical;
+mod catalog;
+mod declared;
+mod desk;
+mod diff;
+mod disk;
+mod draft;
+mod events;
+mod hidden;
+mod lock;
+mod measure;
+mod probe;
+mod pure;
+mod refuse;
+mod settle;
+mod state;
+mod terraform;
+mod tool;
 
 #[cfg(test)]
 pub(crate) mod samples;
+
+pub use pure::TerraformActions;
+pub use terraform::{Connect, IDENTITY, Terraform};

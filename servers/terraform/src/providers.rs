@@ -3,11 +3,11 @@
 //! The tool checks a provider against its lock file when it is initialised, not when it starts it; what is started is what
 //! is read here.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, Metadata};
 use std::io::{self, Error, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use runcord_model::refusal::Code;
@@ -67,6 +67,24 @@ impl Binaries {
     pub async fn tool(&self, program: &Path) -> Result<Digest, Refusal> {
         let (known, program) = (self.clone(), program.to_owned());
         blocking(move || known.file(&program)).await
+    }
+
+    /// The names of the providers in the tool's data, such as `random`, whoever publishes them.
+    ///
+    /// # Errors
+    /// `internal`: the data cannot be read.
+    pub async fn names(&self, data: &Path) -> Result<BTreeSet<String>, Refusal> {
+        let folder = data.join("providers");
+        blocking(move || {
+            let mut level = vec![folder];
+            // host / namespace / name
+            for _ in 0..3 {
+                level = level.iter().map(|path| below(path)).collect::<io::Result<Vec<_>>>()?.concat();
+            }
+            let name = |path: &PathBuf| Some(path.file_name()?.to_string_lossy().into_owned());
+            Ok(level.iter().filter_map(name).collect())
+        })
+        .await
     }
 
     fn tree(&self, folder: &Path) -> io::Result<Digest> {
@@ -137,7 +155,9 @@ impl Binaries {
     }
 }
 
-async fn blocking(work: impl FnOnce() -> io::Result<Digest> + Send + 'static) -> Result<Digest, Refusal> {
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Refusal> {
     let done = tokio::task::spawn_blocking(work).await.unwrap_or_else(|error| Err(Error::other(error)));
     done.map_err(|cause| {
         tracing::error!(%cause, "binaries cannot be read");
@@ -147,6 +167,15 @@ async fn blocking(work: impl FnOnce() -> io::Result<Digest> + Send + 'static) ->
             "look into the server's log, and at who may read them, then plan again",
         )
     })
+}
+
+/// What is in a folder; nothing where there is none.
+fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match fs::read_dir(folder) {
+        Ok(entries) => entries.map(|entry| Ok(entry?.path())).collect(),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
+    }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! Refusals in the words of this server. None holds anything that the tool printed, but names that passed their grammar.
+//! Refusals in the words of this server. None holds text from the infrastructure but names that passed their grammar.
 
 use runcord_model::{Code, Refusal};
 
-/// Something about the root module or its state stands in the way.
+/// Something about the module or its state stands in the way.
 pub(crate) fn precondition(message: impl Into<String>, next: impl Into<String>) -> Refusal {
     Refusal::new(Code::PreconditionFailed, message, next)
 }
@@ -10,6 +10,20 @@ pub(crate) fn precondition(message: impl Into<String>, next: impl Into<String>) 
 /// What was asked is outside what the declaration of the root module allows.
 pub(crate) fn not_declared(message: impl Into<String>, next: impl Into<String>) -> Refusal {
     Refusal::new(Code::InvalidParams, message, next)
+}
+
+/// The tool says no.
+pub(crate) fn unusable(message: impl Into<String>, next: impl Into<String>) -> Refusal {
+    Refusal::new(Code::TargetUnreachable, message, format!("Nothing was changed. {}", next.into()))
+}
+
+/// What this server needs is not there.
+pub(crate) fn surroundings(message: impl Into<String>) -> Refusal {
+    Refusal::new(
+        Code::TargetUnreachable,
+        message,
+        "Nothing was changed. Mend what is missing; `runcord doctor` says what else is.",
+    )
 }
 
 /// Something is wrong with this program.

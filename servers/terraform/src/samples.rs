@@ -86,6 +86,7 @@ pub(crate) fn planned(changes: Vec<ResourceChange>) -> Planned {
         drifted: vec![],
         instances: 20,
         doubts: vec![],
+        begun: crate::seen::Begun::NotAtAll,
         applied_before: Some(digest(5)),
     }
 }

@@ -68,8 +68,25 @@ pub struct Planned {
     pub instances: i64,
     /// What the plan cannot tell, or what nobody reviewed: each is a reason not to go on, or to say so.
     pub doubts: Vec<Doubt>,
+    /// How far the tool has carried out the plan that the run of this look is about.
+    #[serde(default)]
+    pub begun: Begun,
     /// The configuration that was applied last, where its effect is still what the state holds: the way back.
     pub applied_before: Option<Digest>,
+}
+
+/// How far a plan was carried out, as the tool's own words tell: it says of each instance that it begins before it does,
+/// and at the end, if all went well, what it has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Begun {
+    /// Nothing of it was begun.
+    #[default]
+    NotAtAll,
+    /// Something was, or that cannot be told.
+    InPart,
+    /// The tool came to its end and all went well.
+    ToItsEnd,
 }
 
 /// All that a plan rests on. What is equal here gives the same plan of the same world.
@@ -196,8 +213,13 @@ pub enum Doubt {
         /// Its name.
         name: String,
     },
-    /// A check of the configuration failed, or could not be told.
+    /// A check of the configuration failed.
     Check {
+        /// The address of what is checked.
+        address: String,
+    },
+    /// A check of the configuration is put off: what it looks at is known only once applied.
+    CheckPutOff {
         /// The address of what is checked.
         address: String,
     },

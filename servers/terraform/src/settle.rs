@@ -7,7 +7,7 @@ use runcord_runtime::target::Settled;
 
 use crate::act::{Act, ApplySaved, BreakLock};
 use crate::canonical::plan_of;
-use crate::seen::{Found, Look, Planned, ResourceChange, Seen};
+use crate::seen::{Begun, Found, Look, Planned, ResourceChange, Seen};
 
 /// Compares what an act would leave behind with what is there now.
 pub(crate) fn settle(act: &Act, before: &Seen, now: &Seen) -> Settled {
@@ -26,20 +26,21 @@ pub(crate) fn in_place(act: &Act, before: &Seen, now: &Seen) -> bool {
     }
 }
 
-/// The serial of the state moves with every writing. A serial that moved with something left to do is a part of it done, or
-/// somebody else's doing.
+/// What the tool said while it applied tells whether it came to its end; the serial of the state, which moves with every
+/// writing, whether anybody wrote.
 fn settle_apply(apply: &ApplySaved, before: &Seen, now: &Seen) -> Settled {
     let Some((was, is)) = compared(apply, before, now) else { return Settled::CannotTell };
     let (mark, marks) = (&was.rests_on.state, &is.rests_on.state);
     if !mark.lineage.as_str().is_empty() && mark.lineage != marks.lineage {
         return Settled::SomebodyElses;
     }
-    let written = mark != marks;
-    match (written, nothing_left(was, is)) {
-        (true, true) => Settled::Done,
-        // In the world nothing has moved either: each change is still what it was.
-        (false, false) if fingerprints(was) == fingerprints(is) => Settled::NotDone,
-        (true | false, false) | (false, true) => Settled::CannotTell,
+    match is.begun {
+        Begun::ToItsEnd => Settled::Done,
+        // A tool that was killed may have made what no state knows of, or have left a provisioner half-way in what the
+        // state holds as made: seen with a SIGKILL in the middle of one.
+        Begun::InPart => Settled::CannotTell,
+        Begun::NotAtAll if mark == marks && fingerprints(was) == fingerprints(is) => Settled::NotDone,
+        Begun::NotAtAll => Settled::CannotTell,
     }
 }
 
@@ -114,27 +115,39 @@ mod tests {
         seen
     }
 
+    fn said(begun: Begun, mut seen: Seen) -> Seen {
+        let Found::Planned(planned) = &mut seen.looks[0].found else { unreachable!() };
+        planned.begun = begun;
+        seen
+    }
+
     #[test]
-    fn an_apply_is_settled_by_the_serial_and_by_what_is_left() {
+    fn an_apply_is_settled_by_how_far_the_tool_says_that_it_came() {
         let (before, act) = (before(), act(&before()));
         let half = || seen(vec![change("aws_subnet.a", Deed::Create)]);
         let elsewhere = || seen(vec![change("aws_subnet.perpetual", Deed::Update)]);
         let mut other = change("aws_subnet.a", Deed::Create);
         other.fingerprint = "hmac-sha256:other".into();
         let moved = || seen(vec![change("aws_instance.node", Deed::Replace), other.clone()]);
-        for (now, settled, in_place) in [
-            (with(seen(vec![]), "", 9), Settled::Done, true),
-            (with(elsewhere(), "", 9), Settled::Done, true),
-            (with(before.clone(), "", 7), Settled::NotDone, false),
-            (with(before.clone(), "", 9), Settled::CannotTell, false),
-            (with(half(), "", 9), Settled::CannotTell, false),
-            // Something was made, and the state was not written.
-            (with(half(), "", 7), Settled::CannotTell, false),
-            (with(moved(), "", 7), Settled::CannotTell, false),
-            (with(seen(vec![]), "", 7), Settled::CannotTell, true),
-            (with(seen(vec![]), "another", 9), Settled::SomebodyElses, true),
-            (Seen::default(), Settled::CannotTell, false),
+        let (none, part, end) = (Begun::NotAtAll, Begun::InPart, Begun::ToItsEnd);
+        for (begun, now, settled, in_place) in [
+            (end, with(seen(vec![]), "", 9), Settled::Done, true),
+            (end, with(elsewhere(), "", 9), Settled::Done, true),
+            // Confirmed, and not in place: the verification says so.
+            (end, with(half(), "", 9), Settled::Done, false),
+            (end, with(seen(vec![]), "another", 9), Settled::SomebodyElses, true),
+            // A killed tool: the state may hold as made what is half-made, or not know of what was made.
+            (part, with(seen(vec![]), "", 9), Settled::CannotTell, true),
+            (part, with(before.clone(), "", 7), Settled::CannotTell, false),
+            (none, with(before.clone(), "", 7), Settled::NotDone, false),
+            // It was not begun by us, and still something has moved.
+            (none, with(before.clone(), "", 9), Settled::CannotTell, false),
+            (none, with(half(), "", 7), Settled::CannotTell, false),
+            (none, with(moved(), "", 7), Settled::CannotTell, false),
+            (none, with(seen(vec![]), "", 9), Settled::CannotTell, true),
+            (none, Seen::default(), Settled::CannotTell, false),
         ] {
+            let now = if now == Seen::default() { now } else { said(begun, now) };
             assert_eq!(settle(&act, &before, &now), settled, "{now:?}");
             assert_eq!(super::in_place(&act, &before, &now), in_place, "{now:?}");
         }
@@ -147,7 +160,8 @@ mod tests {
         let Found::Planned(planned) = &mut first.looks[0].found else { unreachable!() };
         planned.rests_on.state = crate::seen::StateMark { lineage: "".parse().unwrap(), serial: 0 };
         let act = act(&first);
-        assert_eq!(settle(&act, &first, &with(seen(vec![]), "new", 3)), Settled::Done);
+        let now = said(Begun::ToItsEnd, with(seen(vec![]), "new", 3));
+        assert_eq!(settle(&act, &first, &now), Settled::Done);
         assert_eq!(settle(&act, &first, &first), Settled::NotDone);
     }
 

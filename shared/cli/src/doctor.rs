@@ -91,7 +91,7 @@ pub(crate) async fn run(args: &Args, around: &Around) -> Result<Answer, Failure>
             .map_or_else(|e| failed("ssh-keygen", &e), |path| ok("ssh-keygen", path.display().to_string())),
     );
     if !args.offline {
-        checks.push(target(&args.reach, set.as_ref()).await);
+        checks.push(target(&args.reach, &settings, set.as_ref()).await);
     }
     Ok(answer(&checks))
 }
@@ -306,10 +306,10 @@ fn principal(set: &Set, settings: &Settings) -> Check {
 
 /// A server's own advice is for agents; this is for the person at the terminal.
 const UNREACHABLE: &str =
-    "check --kubeconfig and --context with kubectl; leave the target out with --offline";
+    "check --kubeconfig and --context with kubectl, or --root; leave the target out with --offline";
 
-async fn target(reach: &Reach, set: Option<&Set>) -> Check {
-    let identity = match servers::identity(reach).await {
+async fn target(reach: &Reach, settings: &Settings, set: Option<&Set>) -> Check {
+    let identity = match servers::identity(reach, settings).await {
         Ok(identity) => identity,
         Err(refusal) => return bad("target", State::Unreachable, refusal.message, UNREACHABLE),
     };

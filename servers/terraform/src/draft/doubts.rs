@@ -49,7 +49,8 @@ impl Kind {
             Doubt::UndeclaredVariable { .. } => Self::UndeclaredVariable,
             Doubt::DataSource { .. } => Self::DataSource,
             Doubt::Provisioner { .. } => Self::Provisioner,
-            Doubt::Check { .. } => Self::Check,
+            // One that is put off is let through: were it not, it would be told as what it is, a check.
+            Doubt::Check { .. } | Doubt::CheckPutOff { .. } => Self::Check,
         }
     }
 
@@ -98,7 +99,7 @@ impl Kind {
                 format!(
                     "checks of root module {module} fail, or cannot be told before it is applied: {named}"
                 ),
-                "Look at what the checks say, mend what they find, then plan again. One that cannot be told beforehand is applied by hand.",
+                "Look at what the checks say, mend what they find, then plan again.",
             ),
         }
     }
@@ -110,7 +111,7 @@ fn name(doubt: &Doubt) -> Option<&str> {
         Doubt::Provisioner { resource } | Doubt::DataSource { resource } => Some(resource),
         Doubt::RemoteModule { call } => Some(call),
         Doubt::UndeclaredVariable { name } => Some(name),
-        Doubt::Check { address } => Some(address),
+        Doubt::Check { address } | Doubt::CheckPutOff { address } => Some(address),
         Doubt::UnknownPart { path } => Some(path),
         Doubt::ActionInvocation | Doubt::Deferred | Doubt::NotWhole => None,
     }

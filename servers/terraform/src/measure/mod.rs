@@ -179,6 +179,11 @@ fn of_look(look: &Look, planned: &Planned, coverage: &mut Coverage) {
                     .undetermined
                     .push(format!("{resource}: what it starts or asks, and what it is told"));
             }
+            Doubt::CheckPutOff { address } => {
+                coverage
+                    .undetermined
+                    .push(format!("{address}: its check, which can only be told once applied"));
+            }
             Doubt::ActionInvocation
             | Doubt::Deferred
             | Doubt::RemoteModule { .. }

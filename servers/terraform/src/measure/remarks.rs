@@ -130,6 +130,7 @@ fn runs_code(look: &Look, planned: &Planned) -> Option<String> {
         | Doubt::RemoteModule { .. }
         | Doubt::UndeclaredVariable { .. }
         | Doubt::Check { .. }
+        | Doubt::CheckPutOff { .. }
         | Doubt::UnknownPart { .. }
         | Doubt::NotWhole => None,
     });

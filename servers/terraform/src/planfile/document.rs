@@ -158,11 +158,18 @@ impl Document<'_> {
         }
     }
 
-    /// Every check that did not pass, and every one that could not be told.
+    /// Every check that did not pass, and every one that is put off.
     fn check(&mut self, check: &Value) {
-        if check.get("status").and_then(Value::as_str) != Some("pass") {
-            let address = check.pointer("/address/to_display").and_then(Value::as_str).unwrap_or_default();
-            self.doubts.insert(Doubt::Check { address: names::path(address) });
+        let address = check.pointer("/address/to_display").and_then(Value::as_str).unwrap_or_default();
+        let address = names::path(address);
+        match check.get("status").and_then(Value::as_str) {
+            Some("pass") => {}
+            Some("unknown") => {
+                self.doubts.insert(Doubt::CheckPutOff { address });
+            }
+            Some(_) | None => {
+                self.doubts.insert(Doubt::Check { address });
+            }
         }
     }
 

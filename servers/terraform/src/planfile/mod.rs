@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 use crate::actions::Action;
 use crate::modules::Module;
 use crate::names::Address;
-use crate::seen::{Doubt, Planned, ResourceChange, RestsOn, Saved};
+use crate::seen::{Begun, Doubt, Planned, ResourceChange, RestsOn, Saved};
 
 pub use state::state_mark;
 
@@ -81,6 +81,7 @@ impl Reading {
             drifted: self.drifted,
             instances: self.instances,
             doubts: self.doubts,
+            begun: Begun::NotAtAll,
             applied_before,
         }
     }
@@ -118,13 +119,14 @@ fn unreadable(error: &serde_json::Error) -> Unreadable {
     }
 }
 
-/// Whether the declaration of the module has reviewed what a doubt is about: what runs code is listed there. Nothing else
-/// can be.
+/// Whether the plan may go on with a doubt: what runs code is listed in the module's declaration, by those who reviewed it.
 pub fn reviewed(doubt: &Doubt, declared: &Module) -> bool {
     match doubt {
         Doubt::Provisioner { resource } | Doubt::DataSource { resource } => {
             declared.runs_code.contains(resource)
         }
+        // Nothing is wrong yet, and nobody can tell more: it is said with what is undetermined.
+        Doubt::CheckPutOff { .. } => true,
         Doubt::ActionInvocation
         | Doubt::Deferred
         | Doubt::RemoteModule { .. }

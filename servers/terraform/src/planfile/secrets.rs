@@ -13,6 +13,9 @@ use crate::seen::Shown;
 
 /// The longest text that is shown of one value, in bytes.
 const LONGEST: usize = 240;
+/// The shortest text that is hidden where nothing marks it, in bytes: a shorter one is guessed at once, and `1` and `on`
+/// are everywhere.
+const SHORTEST: usize = 3;
 /// The longest text of which anything is shown: nobody reads on in what is cut after so little of it.
 const LOOKED_AT: usize = 64 * 1024;
 
@@ -20,7 +23,8 @@ const LOOKED_AT: usize = 64 * 1024;
 #[derive(Default)]
 pub(super) struct Secrets {
     cleaner: Cleaner,
-    /// Texts and numbers in full: those too short to be looked for within others among them.
+    /// Texts and numbers in full, those among them that are too short to be looked for within others. Names of fields are
+    /// none: what is secret is in their values.
     whole: BTreeSet<String>,
 }
 
@@ -36,9 +40,6 @@ impl Secrets {
         match value {
             Value::Object(fields) => {
                 for (key, below) in fields {
-                    if matches!(marks, Marks::Hidden) {
-                        self.take(key);
-                    }
                     self.collect(below, marks.key(key));
                 }
             }
@@ -54,10 +55,9 @@ impl Secrets {
     }
 
     fn take(&mut self, text: &str) {
-        if text.is_empty() || !self.whole.insert(text.to_owned()) {
-            return;
+        if text.len() >= SHORTEST && self.whole.insert(text.to_owned()) {
+            self.cleaner.learn(text);
         }
-        self.cleaner.learn(text);
     }
 
     /// A leaf as it may be shown.

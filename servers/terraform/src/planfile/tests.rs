@@ -339,7 +339,11 @@ fn what_is_not_whole_is_a_doubt() {
     assert_eq!(doubts(json!({"deferred_changes": [{}]})), [Doubt::Deferred]);
     assert_eq!(doubts(json!({"deferred_action_invocations": [{}]})), [Doubt::Deferred]);
     assert_eq!(doubts(json!({"action_invocations": [], "deferred_changes": null})), []);
-    for status in [json!("fail"), json!("error"), json!("unknown"), json!("new"), Value::Null] {
+    let put_off = json!([{"address": {"to_display": "module.m[0].check.ok"}, "status": "unknown"}]);
+    let put_off = doubts(json!({"checks": put_off}));
+    assert_eq!(put_off, [Doubt::CheckPutOff { address: "module.m.check.ok".into() }]);
+    assert!(reviewed(&put_off[0], &declared()), "it is no reason not to go on");
+    for status in [json!("fail"), json!("error"), json!("new"), Value::Null] {
         let checks = json!([{"address": {"to_display": "module.m[0].check.ok"}, "status": status}]);
         assert_eq!(doubts(json!({"checks": checks})), [Doubt::Check { address: "module.m.check.ok".into() }]);
     }

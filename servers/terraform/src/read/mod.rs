@@ -1,10 +1,14 @@
 //! The actions that only look: what they answer. Values out of the state leave only under `untrusted`, sensitive ones never.
 
+mod look;
+
 use runcord_model::Untrusted;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::names::{ModuleName, ResourceType, WorkspaceName};
+
+pub(crate) use look::read;
 
 /// What `detect_drift` returns.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -75,6 +75,28 @@ pub struct Configuration {
     pub lock_file: LockFile,
 }
 
+impl Configuration {
+    /// Lets the tool write into the folder that it runs in, for as long as it applies. A state that its backend does not
+    /// take is left there and nowhere else: in a folder that cannot be written it would be lost, while the tool says that
+    /// it is kept (seen with terraform 1.5 and 1.11 and tofu 1.12). The files stay as they are.
+    pub(crate) fn let_leave_state(&self) -> io::Result<Leaving> {
+        disk::set_mode(&self.directory, 0o700)?;
+        Ok(Leaving(self.directory.clone()))
+    }
+}
+
+/// The folder may be written into until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Leaving(PathBuf);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        if let Err(error) = disk::set_mode(&self.0, 0o500) {
+            tracing::warn!(%error, "a configuration's folder stays writable to its owner");
+        }
+    }
+}
+
 /// Where the dependency lock file of a configuration is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LockFile {

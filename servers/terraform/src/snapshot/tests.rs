@@ -285,7 +285,7 @@ async fn a_stored_configuration_that_was_changed_is_not_used() {
         ("others may read it", |at| {
             fs::set_permissions(at.join(MAIN), fs::Permissions::from_mode(0o444)).unwrap();
         }),
-        ("it may be written to", |at| fs::set_permissions(at, fs::Permissions::from_mode(0o700)).unwrap()),
+        ("others may write to it", |at| fs::set_permissions(at, fs::Permissions::from_mode(0o770)).unwrap()),
         ("a file more", |at| {
             within(&at.join("live/net"), |dir| {
                 fs::write(dir.join("z.tf"), "").unwrap();

@@ -130,7 +130,7 @@ impl Walk<'_> {
             Rules::Configuration { .. } => Ok(()),
             Rules::Stored => {
                 let stat = rustix::fs::fstat(folder).map_err(|error| SnapshotError::State(error.into()))?;
-                let sealed = stat.st_mode & 0o7777 == 0o500 && ours(stat.st_uid);
+                let sealed = matches!(stat.st_mode & 0o7777, 0o500 | 0o700) && ours(stat.st_uid);
                 if sealed { Ok(()) } else { Err(SnapshotError::Tampered) }
             }
         }

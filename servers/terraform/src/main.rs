@@ -1,0 +1,14 @@
+//! `runcord-terraform`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use runcord_mcp::program;
+use runcord_terraform::server::Cli;
+
+// Two threads, on however many processors: it serves one client, and most of its time it waits for the tool.
+#[tokio::main(worker_threads = 2)]
+async fn main() -> ExitCode {
+    let Cli { common, place } = Cli::parse();
+    program::main(common, place).await
+}
