@@ -87,6 +87,7 @@ impl Installation {
             ("RUNCORD_STATE", self.state()),
             ("RUNCORD_CONFIG", self.path("runcord.yaml")),
         ];
+        // The later of two values counts.
         own.into_iter().chain(self.target.iter().cloned()).collect()
     }
 
