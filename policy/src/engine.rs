@@ -157,8 +157,8 @@ impl Policies {
     fn judged(&self, ask: &Ask, evidence: &Evidence) -> Result<Decision, Unposable> {
         let rules = &self.rules;
         let (given, available) = self.approvals(ask, evidence);
-        let concerned = self.world.concerned(rules, &self.people, ask)?;
-        let with = |counts: &Counts| self.world.plan(rules, &concerned, ask, evidence, counts);
+        let about = self.world.about(rules, &self.people, ask, evidence)?;
+        let with = |counts: &Counts| about.with(rules, counts);
         let most = given.plus(&available);
         let (as_is, at_most) = (with(&given)?, with(&most)?);
         let by = match (as_is.answer(rules), at_most.answer(rules)) {
@@ -180,7 +180,9 @@ impl Policies {
             (Answer::Deny(by), Answer::Allow(_)) => by,
         };
         let allows = |more: &Counts| {
-            with(&given.plus(more)).is_ok_and(|posed| matches!(posed.answer(rules), Answer::Allow(_)))
+            // As it is, it was asked already.
+            more.sum() > 0
+                && with(&given.plus(more)).is_ok_and(|posed| matches!(posed.answer(rules), Answer::Allow(_)))
         };
         let approvals_needed = panel::least(&available, &rules.asked_for, allows);
         Ok(Decision { outcome: Outcome::NeedsApproval, approvals_needed, reasons: self.refusal(&by, &as_is) })

@@ -62,9 +62,10 @@ impl Policies {
     pub fn explain(&self, ask: &Ask, evidence: Option<&Evidence>) -> Vec<Explained> {
         let posed = match evidence {
             None => self.world.asked(&self.rules, &self.people, ask),
-            Some(evidence) => self.world.concerned(&self.rules, &self.people, ask).and_then(|concerned| {
-                self.world.plan(&self.rules, &concerned, ask, evidence, &self.given(ask, evidence))
-            }),
+            Some(evidence) => self
+                .world
+                .about(&self.rules, &self.people, ask, evidence)
+                .and_then(|about| about.with(&self.rules, &self.given(ask, evidence))),
         };
         let Ok(posed) = posed else { return Vec::new() };
         let concerned = |rule: &&Rule| posed.value(&rule.clauses.action) == Some(EvalResult::Bool(true));

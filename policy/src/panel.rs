@@ -70,7 +70,8 @@ impl Counts {
         self.people >= other.people && other.groups.iter().all(|(group, count)| self.of(group) >= *count)
     }
 
-    fn sum(&self) -> i64 {
+    /// All of them.
+    pub(crate) fn sum(&self) -> i64 {
         self.people + self.groups.values().sum::<i64>()
     }
 }

@@ -159,33 +159,29 @@ impl World {
     }
 
     /// Everybody, the requester, its sponsor and the target: the same for every question about one call.
-    pub(crate) fn concerned(&self, rules: &Rules, people: &People, ask: &Ask) -> Result<Entities, Unposable> {
+    fn concerned(&self, rules: &Rules, people: &People, ask: &Ask) -> Result<Entities, Unposable> {
         self.around(rules, people, &ask.principal, target_entity(&ask.target)?)
     }
 
-    /// The question whether a measured plan may be applied with these approvals, among the entities concerned.
-    pub(crate) fn plan(
+    /// What every question about one measured plan has in common.
+    pub(crate) fn about<'a>(
         &self,
         rules: &Rules,
-        concerned: &Entities,
-        ask: &Ask,
+        people: &People,
+        ask: &'a Ask,
         evidence: &Evidence,
-        given: &Counts,
-    ) -> Result<Posed, Unposable> {
-        let groups = rules.groups.iter().map(|group| (group.as_str(), long(given.of(group))));
-        let approvals = groups.chain([("people", long(given.people))]);
+    ) -> Result<About<'a>, Unposable> {
         let limits = [("irreversible", long(evidence.irreversible_cap))];
         // Cedar's datetime goes down to milliseconds and no further.
         let now = evidence.now.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string();
         let mut context = asked_context(ask)?;
         context.extend([
             ("blast", blast(&evidence.blast)?),
-            ("approvals", record(approvals)?),
             ("limits", record(limits)?),
             ("now", RestrictedExpression::new_datetime(now)),
         ]);
         let target = uid("Target", &ask.target.identity)?;
-        pose(rules, &ask.principal, "apply", target, context, concerned.clone())
+        Ok(About { ask, target, context, concerned: self.concerned(rules, people, ask)? })
     }
 
     /// The question whether somebody may do this to another principal's work.
@@ -222,8 +218,7 @@ impl World {
         for effect in [EffectKind::ReadOnly, EffectKind::Mutating] {
             self.asked(rules, people, &Ask { effect, ..ask.clone() })?;
         }
-        let concerned = self.concerned(rules, people, &ask)?;
-        self.plan(rules, &concerned, &ask, &evidence, &Counts::default())?;
+        self.about(rules, people, &ask, &evidence)?.with(rules, &Counts::default())?;
         for deed in [Deed::View, Deed::Cancel, Deed::PullEverything] {
             self.deed(rules, people, &ask.principal, deed, &ask.principal)?;
         }
@@ -256,6 +251,25 @@ impl World {
     }
 }
 
+/// One measured plan, to be asked about with different approvals.
+pub(crate) struct About<'a> {
+    ask: &'a Ask,
+    target: EntityUid,
+    context: Fields<'static>,
+    concerned: Entities,
+}
+
+impl About<'_> {
+    /// The question whether it may be applied with these approvals.
+    pub(crate) fn with(&self, rules: &Rules, given: &Counts) -> Result<Posed, Unposable> {
+        let groups = rules.groups.iter().map(|group| (group.as_str(), long(given.of(group))));
+        let approvals = groups.chain([("people", long(given.people))]);
+        let mut context = self.context.clone();
+        context.push(("approvals", record(approvals)?));
+        pose(rules, &self.ask.principal, "apply", self.target.clone(), context, self.concerned.clone())
+    }
+}
+
 fn pose(
     rules: &Rules,
     principal: &Principal,
@@ -278,7 +292,7 @@ fn pose(
 /// The fields of a context. Made as Cedar's own values: by way of JSON it would look for the type of each.
 type Fields<'n> = Vec<(&'n str, RestrictedExpression)>;
 
-fn asked_context(ask: &Ask) -> Result<Fields<'_>, Unposable> {
+fn asked_context(ask: &Ask) -> Result<Fields<'static>, Unposable> {
     let scopes = [
         ("namespaces", texts(ask.scopes.namespaces.clone())),
         ("nodes", texts(ask.scopes.nodes.clone())),
