@@ -36,7 +36,9 @@ impl Shown {
         let (mut contract, mut summary, mut part) = (view.to_contract(), view.summary.clone(), 0.0);
         if let (Standing::Moving, Some(Told { done, of })) = (standing, told) {
             summary = format!("{summary} Of the act under way {done} of {of} parts are done.");
-            contract["summary"] = summary.clone().into();
+            if let Some(told) = contract.get_mut("summary") {
+                *told = summary.clone().into();
+            }
             part = f64::from(done) / f64::from(of.max(1));
         }
         Self { contract, standing, done: count(done) + part.min(1.0), of: count(of), summary }

@@ -109,10 +109,8 @@ pub(crate) fn inputs(ground: &Ground) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for resource in state["resources"].as_array().into_iter().flatten() {
         for instance in resource["instances"].as_array().into_iter().flatten() {
-            let key = match &instance["index_key"] {
-                Value::Null => String::new(),
-                key => format!("[{key}]"),
-            };
+            let key = &instance["index_key"];
+            let key = if key.is_null() { String::new() } else { format!("[{key}]") };
             let address = format!(
                 "{}.{}{key}",
                 resource["type"].as_str().unwrap_or_default(),
