@@ -34,8 +34,21 @@ pub(crate) struct Reach {
     workspace: WorkspaceName,
 }
 
-/// The binaries of the servers, as clients start them.
-pub(crate) const BINARIES: [&str; 1] = ["runcord-kubectl"];
+/// The binary of a server, as clients start it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Binary {
+    pub(crate) name: &'static str,
+    /// What it finds its target by in the environment of whoever sets it up.
+    pub(crate) found_by: Option<&'static str>,
+    /// The option that it needs, with a value that a person puts the real one in the place of.
+    pub(crate) needs: Option<(&'static str, &'static str)>,
+}
+
+/// All of them.
+pub(crate) const BINARIES: [Binary; 2] = [
+    Binary { name: "runcord-kubectl", found_by: Some("KUBECONFIG"), needs: None },
+    Binary { name: "runcord-terraform", found_by: None, needs: Some(("--root", "/FOLDER/OF/ROOT/MODULES")) },
+];
 
 /// What each server can do and see.
 pub(crate) fn catalogs() -> Vec<&'static Catalog> {

@@ -4,7 +4,12 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use crate::servers::BINARIES;
+use crate::servers::{BINARIES, Binary};
+
+/// What a person decides before copying.
+const NOTES: &str = "\
+runcord-kubectl takes the current context of the kubeconfig; pin another with --context NAME.
+runcord-terraform: put the folder of your root modules behind --root. Leave out the server that you do not need.";
 
 /// How clients start the servers.
 pub(super) struct Client {
@@ -15,14 +20,17 @@ struct Server {
     name: &'static str,
     program: PathBuf,
     config: PathBuf,
-    kubeconfig: Option<String>,
+    /// A variable that a client started from a desktop does not have in its environment.
+    variable: Option<(&'static str, String)>,
+    /// An option whose value a person fills in.
+    needs: Option<(&'static str, &'static str)>,
 }
 
 impl Client {
     /// For the installation of that configuration file: the servers beside this very program, or those on the PATH.
     pub(super) fn of(config: &Path) -> Self {
         let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.to_owned()));
-        let server = |name: &&'static str| Server {
+        let server = |&Binary { name, found_by, needs }: &Binary| Server {
             name,
             program: beside
                 .as_ref()
@@ -30,8 +38,10 @@ impl Client {
                 .filter(|file| file.exists())
                 .unwrap_or_else(|| PathBuf::from(name)),
             config: config.to_owned(),
-            // A client started from a desktop does not have it in its environment.
-            kubeconfig: std::env::var("KUBECONFIG").ok().filter(|path| !path.is_empty()),
+            variable: found_by
+                .and_then(|variable| Some((variable, std::env::var(variable).ok()?)))
+                .filter(|(_, value)| !value.is_empty()),
+            needs,
         };
         Self { servers: BINARIES.iter().map(server).collect() }
     }
@@ -39,7 +49,7 @@ impl Client {
     /// For a person to copy.
     pub(super) fn page(&self) -> String {
         format!(
-            "Claude Desktop (claude_desktop_config.json):\n{:#}\n\nClaude Code:\n  {}\n\nThe server takes the current context of the kubeconfig; pin another with --context NAME.",
+            "Claude Desktop (claude_desktop_config.json):\n{:#}\n\nClaude Code:\n  {}\n\n{NOTES}",
             self.claude_desktop(),
             self.claude_code().join("\n  ")
         )
@@ -52,9 +62,11 @@ impl Client {
 
     fn claude_desktop(&self) -> Value {
         let entry = |server: &Server| {
-            let mut entry = json!({"command": server.program, "args": ["--config", server.config]});
-            if let (Some(path), Value::Object(fields)) = (&server.kubeconfig, &mut entry) {
-                fields.insert("env".to_owned(), json!({"KUBECONFIG": path}));
+            let mut args = vec![json!("--config"), json!(server.config)];
+            args.extend(server.needs.into_iter().flat_map(|(option, value)| [json!(option), json!(value)]));
+            let mut entry = json!({"command": server.program, "args": args});
+            if let (Some((name, value)), Value::Object(fields)) = (&server.variable, &mut entry) {
+                fields.insert("env".to_owned(), json!({*name: value}));
             }
             (server.name.to_owned(), entry)
         };
@@ -63,18 +75,18 @@ impl Client {
 
     fn claude_code(&self) -> Vec<String> {
         let line = |server: &Server| {
-            let env = server
-                .kubeconfig
-                .as_ref()
-                .map(|path| format!(" --env {}", quoted(&format!("KUBECONFIG={path}"))));
+            let variable = server.variable.as_ref();
+            let env = variable.map(|(name, value)| format!(" --env {}", quoted(&format!("{name}={value}"))));
+            let needs = server.needs.map(|(option, value)| format!(" {option} {}", quoted(value)));
             let (program, config) =
                 (server.program.display().to_string(), server.config.display().to_string());
             format!(
-                "claude mcp add {}{} -- {} --config {}",
+                "claude mcp add {}{} -- {} --config {}{}",
                 server.name,
                 env.unwrap_or_default(),
                 quoted(&program),
-                quoted(&config)
+                quoted(&config),
+                needs.unwrap_or_default()
             )
         };
         self.servers.iter().map(line).collect()
@@ -99,20 +111,34 @@ mod tests {
     #[test]
     fn both_clients_start_the_same_server() {
         let client = Client {
-            servers: vec![Server {
-                name: "runcord-kubectl",
-                program: "/opt/run cord/runcord-kubectl".into(),
-                config: "/etc/runcord.yaml".into(),
-                kubeconfig: Some("/k".into()),
-            }],
+            servers: vec![
+                Server {
+                    name: "runcord-kubectl",
+                    program: "/opt/run cord/runcord-kubectl".into(),
+                    config: "/etc/runcord.yaml".into(),
+                    variable: Some(("KUBECONFIG", "/k".to_owned())),
+                    needs: None,
+                },
+                Server {
+                    name: "runcord-terraform",
+                    program: "/opt/runcord-terraform".into(),
+                    config: "/etc/runcord.yaml".into(),
+                    variable: None,
+                    needs: Some(("--root", "/modules")),
+                },
+            ],
         };
         let entry = &client.claude_desktop()["mcpServers"]["runcord-kubectl"];
         assert_eq!(entry["args"], json!(["--config", "/etc/runcord.yaml"]));
         assert_eq!(entry["env"]["KUBECONFIG"], "/k");
+        let entry = &client.claude_desktop()["mcpServers"]["runcord-terraform"];
+        assert_eq!(entry["args"], json!(["--config", "/etc/runcord.yaml", "--root", "/modules"]));
+        assert!(entry.get("env").is_none());
         assert_eq!(
             client.claude_code(),
             [
-                "claude mcp add runcord-kubectl --env KUBECONFIG=/k -- '/opt/run cord/runcord-kubectl' --config /etc/runcord.yaml"
+                "claude mcp add runcord-kubectl --env KUBECONFIG=/k -- '/opt/run cord/runcord-kubectl' --config /etc/runcord.yaml",
+                "claude mcp add runcord-terraform -- /opt/runcord-terraform --config /etc/runcord.yaml --root /modules"
             ]
         );
     }

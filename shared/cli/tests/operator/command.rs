@@ -8,7 +8,9 @@ fn from_nothing_to_an_installation() {
     let home = Home::new();
     let made = home.json(0, "init --approver ana --agent claude --no-passphrase");
     assert_eq!(states(&made), ["made"; 6], "{made}");
-    assert!(made["client"]["claude_desktop"]["mcpServers"]["runcord-kubectl"]["command"].is_string());
+    let servers = &made["client"]["claude_desktop"]["mcpServers"];
+    assert!(servers["runcord-kubectl"]["command"].is_string());
+    assert_eq!(servers["runcord-terraform"]["args"][2], "--root");
     assert_eq!(home.mode("state/runcord"), 0o700);
     assert_eq!(home.mode("config/runcord/keys/ana"), 0o600);
 
