@@ -56,6 +56,20 @@ impl Ground {
         Ok(ground)
     }
 
+    /// Ground with the example of `examples/terraform`, as it stands there.
+    ///
+    /// # Errors
+    ///
+    /// The example is not whole, or is refused.
+    pub fn of_example() -> Result<Self> {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/terraform");
+        let ground = Self::new()?;
+        let module = fs::read_to_string(example.join("root/pool/main.tf"))?;
+        ground.write("pool/main.tf", &module)?;
+        ground.declare(&fs::read_to_string(example.join("modules.yaml"))?)?;
+        Ok(ground)
+    }
+
     /// The folder of root modules, for a test to change.
     pub fn root(&self) -> &Path {
         &self.root

@@ -6,6 +6,7 @@
 )]
 
 mod crashes;
+mod example;
 mod reads;
 mod runbooks;
 mod story;
