@@ -1,4 +1,5 @@
-//! The main job, told as it happens: an agent drains a node, under supervision, on a real control plane.
+//! The main job, told as it happens: an agent drains a node, under supervision, on a real control plane, and then applies a
+//! root module with a real tool.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -9,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use runcord_tests::bed::{Approver, Bed};
 use runcord_tests::cluster::is_ready;
 use runcord_tests::session::{Answer, Era, Session};
-use runcord_tests::{ControlPlane, objects};
+use runcord_tests::{ControlPlane, Ground, objects};
 use serde_json::{Value, json};
 
 #[tokio::main]
@@ -72,7 +73,25 @@ async fn story() -> Result<()> {
     ensure!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     quote(String::from_utf8_lossy(&checked.stdout).trim_end());
     session.close().await?;
+    root_module().await?;
     page(&plan, &end, &records)
+}
+
+/// The same way through for Terraform, with the module of `examples/terraform`.
+async fn root_module() -> Result<()> {
+    title("7  The same way through, with Terraform");
+    say("A pool of two nodes and a note, in a root module that modules.yaml declares (examples/terraform).");
+    let ground = Ground::of_example()?;
+    let session = ground.session().await?;
+    let asked = json!({"module": "pool", "reason": "the pool is needed before the launch"});
+    let plan = session.call("plan_apply_workspace", asked).await?.done()?;
+    quote(plan.str("/summary")?);
+    say(&format!("  policy   {}", plan.str("/decision/outcome")?));
+    let run = apply(&session, &plan).await?.done()?;
+    let end = follow(&session, run.str("/run_id")?).await?;
+    ensure!(end.str("/state")? == "verified", "the run is not verified: {:#}", end.content);
+    session.close().await?;
+    Ok(())
 }
 
 /// The page a newcomer reads: what, why a person, who, what changed, verified, where.
