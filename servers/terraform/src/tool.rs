@@ -3,7 +3,7 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, find_program};
 use runcord_model::Refusal;
@@ -83,7 +83,9 @@ impl Tool {
         let program = std::fs::canonicalize(program)
             .map_err(|_| surroundings(format!("{name} on the PATH of this server cannot be found")))?;
         let tool = Self { program, version: String::new(), places };
+        let timed = Timed::start("version");
         let answer = tool.bare().args(["version", "-json"]).run().await.map_err(|e| unstarted(&e))?;
+        drop(timed);
         let said: Version = serde_json::from_slice(&answer.stdout)
             .map_err(|_| surroundings(format!("{name} does not say its version")))?;
         let version = said.terraform_version;
@@ -152,6 +154,7 @@ impl Session<'_> {
     /// the workspace is there: the tool would make one that is not, and nobody has approved that.
     pub(crate) async fn init(&self) -> Result<(), Refusal> {
         let args = ["init", "-input=false", "-no-color", "-lockfile=readonly"];
+        let _timed = Timed::start("init");
         let made = self.anywhere().args(args).run().await.map_err(|e| unstarted(&e))?;
         if !made.status.success() {
             return Err(unusable(
@@ -181,6 +184,7 @@ impl Session<'_> {
             Asked::RefreshOnly => args.push("-refresh-only".into()),
         }
         args.push(option("-out=", out));
+        let _timed = Timed::start("plan");
         let finished = self.command().args(args).limits(PLANNING, ANSWER).run().await;
         match finished.map_err(|e| unstarted(&e))?.status {
             runcord_exec::Status::Exited(0) => Ok(Outcome::Nothing),
@@ -204,6 +208,7 @@ impl Session<'_> {
 
     async fn shown(&self, command: Command, out: &Path) -> Result<(), Refusal> {
         let errors = out.with_extension("errors");
+        let _timed = Timed::start("show");
         let mut started = command.follow(out, &errors).map_err(|e| unstarted(&e))?;
         let status = started.ended().await.map_err(|e| unstarted(&e))?;
         let _ = std::fs::remove_file(errors);
@@ -216,6 +221,8 @@ impl Session<'_> {
     /// Applies a saved plan and nothing else; what it says goes to these new files.
     pub(crate) fn apply(&self, plan: &Path, stdout: &Path, stderr: &Path) -> Result<Followed, ExecError> {
         let args = ["apply", "-input=false", "-no-color", "-json", LOCK_PATIENCE];
+        // Who follows it sees it end.
+        started("apply");
         self.command().args(args).arg(plan).follow(stdout, stderr)
     }
 
@@ -231,17 +238,20 @@ impl Session<'_> {
 
     /// Breaks the lock of that id, and no other.
     pub(crate) async fn unlock(&self, lock: &LockId) -> Result<Finished, ExecError> {
+        let _timed = Timed::start("force-unlock");
         self.command().args(["force-unlock", "-force", lock.as_str()]).run().await
     }
 
     /// Tries for the state's lock and says on standard output, in JSON lines, who has it.
     pub(crate) async fn try_lock(&self, out: &Path) -> Result<Finished, Refusal> {
         let args = ["plan", "-input=false", "-no-color", "-json", "-refresh=false", "-lock-timeout=0s"];
+        let _timed = Timed::start("plan for its lock");
         let finished = self.command().args(args).arg(option("-out=", out)).run().await;
         finished.map_err(|e| unstarted(&e))
     }
 
-    async fn answer(&self, args: &[&str]) -> Result<Vec<u8>, Refusal> {
+    async fn answer(&self, args: &[&'static str]) -> Result<Vec<u8>, Refusal> {
+        let _timed = Timed::start(args.first().copied().unwrap_or_default());
         let finished = self.command().args(args.iter().copied()).limits(READING, 64 << 20).run().await;
         let finished = finished.map_err(|e| unstarted(&e))?;
         if !finished.status.success() || finished.truncated {
@@ -266,6 +276,31 @@ impl Session<'_> {
             .env("TF_DATA_DIR", &self.configuration.data)
             .env("TF_WORKSPACE", "default")
             .directory(&self.configuration.directory)
+    }
+}
+
+fn started(subcommand: &'static str) {
+    tracing::debug!(target: "runcord::tool", subcommand, "starting the tool");
+}
+
+/// A start of the tool, which tells when it is over how long it took: so that the tool's share of our time can be told from
+/// our own.
+struct Timed {
+    subcommand: &'static str,
+    since: Instant,
+}
+
+impl Timed {
+    fn start(subcommand: &'static str) -> Self {
+        started(subcommand);
+        Self { subcommand, since: Instant::now() }
+    }
+}
+
+impl Drop for Timed {
+    fn drop(&mut self) {
+        let took = self.since.elapsed().as_micros();
+        tracing::debug!(target: "runcord::tool", subcommand = self.subcommand, took, "the tool has ended");
     }
 }
 
