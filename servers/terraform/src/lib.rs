@@ -8,6 +8,7 @@
 pub mod act;
 pub mod actions;
 pub mod applied;
+pub mod drift;
 pub mod modules;
 pub mod names;
 pub mod observe;

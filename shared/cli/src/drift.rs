@@ -64,8 +64,9 @@ Examples:
   runcord runbook drift --context prod-eu
   runcord runbook drift --context prod-eu --namespace shop --json    for a nightly job
   runcord runbook drift --param drain_node.node=n1                   evaluates its checks on that node
+  runcord runbook drift --root /srv/infrastructure --workspace prod  looks at declared root modules instead
 
-Nothing is changed. Exit codes: 0 all holds, 1 something has drifted or cannot be told, 3 no cluster or no store";
+Nothing is changed. Exit codes: 0 all holds, 1 something has drifted or cannot be told, 3 no target or no store";
 
 /// One runbook, looked at.
 #[derive(Debug, Serialize)]
@@ -99,10 +100,11 @@ enum EvaluatedOn {
 pub(crate) async fn run(args: &Args, around: &Around) -> Result<Answer, Failure> {
     // A target that cannot be reached says why on standard error.
     runcord_runtime::telemetry::init();
-    let loaded = around.library()?.current();
+    let settings = around.settings()?;
+    let loaded = servers::library_of(&args.reach, &settings)?.current();
     let ledger = around.ledger()?;
     let today = around.now()?.utc.to_zoned(TimeZone::UTC).date();
-    let mut inspector = servers::inspector(&args.reach, &args.namespace).await?;
+    let mut inspector = servers::inspector(&args.reach, &args.namespace, &settings).await?;
     let target = inspector.identity().await?;
     let successes = last_successes(&ledger, &target)?;
     let mut all = Vec::new();

@@ -1,21 +1,24 @@
 //! The servers that there are. Everything that depends on their action types goes through here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use runcord_kubectl::drift::ClusterInspector;
 use runcord_kubectl::names::Namespace;
 use runcord_kubectl::{Connect, KubectlActions, Kubernetes};
 use runcord_ledger::KeptRun;
-use runcord_model::{Catalog, Refusal, RunView};
-use runcord_runtime::drift::Inspector;
+use runcord_model::action::Use;
+use runcord_model::{Catalog, Refusal, RunView, StepCall};
+use runcord_runtime::drift::{Finding, Inspector};
 use runcord_runtime::library::{Library, LoadError};
 use runcord_runtime::mask::MaskFile;
 use runcord_runtime::settings::Settings;
 use runcord_runtime::target::{Actions, Target};
 use runcord_runtime::view;
+use runcord_terraform::drift::ModulesInspector;
 use runcord_terraform::names::WorkspaceName;
 use runcord_terraform::{Terraform, TerraformActions};
+use serde_json::Value;
 
 /// How to reach the target of a server: a cluster, or with `--root` root modules.
 #[derive(Debug, Clone, Args)]
@@ -32,6 +35,9 @@ pub(crate) struct Reach {
     /// Workspace of the root modules
     #[arg(long, value_name = "NAME", env = "RUNCORD_WORKSPACE", default_value = "default")]
     workspace: WorkspaceName,
+    /// Folder of providers, laid out as a filesystem mirror, where the root modules have one
+    #[arg(long, value_name = "DIR", env = "RUNCORD_PROVIDER_MIRROR")]
+    provider_mirror: Option<PathBuf>,
 }
 
 /// The binary of a server, as clients start it.
@@ -65,6 +71,15 @@ pub(crate) fn library(settings: &Settings) -> Result<Library, LoadError> {
     Ok(library)
 }
 
+/// The policy and the runbooks of the server that is reached so.
+pub(crate) fn library_of(reach: &Reach, settings: &Settings) -> Result<Library, LoadError> {
+    let library = library(settings)?;
+    match &reach.root {
+        None => Ok(library),
+        Some(_) => Library::load(settings, TerraformActions::catalog()),
+    }
+}
+
 /// Holds `modules.yaml`, which the server of root modules reads.
 fn modules(library: &Library) -> Result<(), LoadError> {
     let (texts, _) = library.with_texts();
@@ -91,24 +106,65 @@ pub(crate) async fn identity(reach: &Reach, settings: &Settings) -> Result<Strin
         None => {
             Kubernetes::connect(&reach.to_connect(), MaskFile::of(&settings.state)).await?.identity().await
         }
-        Some(root) => {
-            let (root, workspace) = (Some(root.clone()), reach.workspace.clone());
-            let connect = runcord_terraform::Connect { root, workspace, provider_mirror: None };
-            Terraform::connect(&connect, settings).await?.identity().await
-        }
+        Some(root) => Terraform::connect(&reach.to_modules(root), settings).await?.identity().await,
     }
 }
 
-/// What looks for drift on the cluster that is reached so.
+/// What looks for drift on the target that is reached so.
 pub(crate) async fn inspector(
     reach: &Reach,
     namespaces: &[Namespace],
-) -> Result<impl Inspector + use<>, Refusal> {
-    ClusterInspector::connect(&reach.to_connect(), namespaces.to_vec()).await
+    settings: &Settings,
+) -> Result<AnyInspector, Refusal> {
+    Ok(match &reach.root {
+        None => AnyInspector::Cluster(
+            ClusterInspector::connect(&reach.to_connect(), namespaces.to_vec()).await?.into(),
+        ),
+        Some(root) => {
+            AnyInspector::Modules(ModulesInspector::connect(&reach.to_modules(root), settings).await?.into())
+        }
+    })
+}
+
+/// The inspector of one of the servers.
+pub(crate) enum AnyInspector {
+    Cluster(Box<ClusterInspector>),
+    Modules(Box<ModulesInspector>),
+}
+
+impl Inspector for AnyInspector {
+    async fn identity(&self) -> Result<String, Refusal> {
+        match self {
+            Self::Cluster(inspector) => inspector.identity().await,
+            Self::Modules(inspector) => inspector.identity().await,
+        }
+    }
+
+    async fn inspect(&mut self, uses: &[Use]) -> Result<Vec<Finding>, Refusal> {
+        match self {
+            Self::Cluster(inspector) => inspector.inspect(uses).await,
+            Self::Modules(inspector) => inspector.inspect(uses).await,
+        }
+    }
+
+    async fn observe(&self, calls: &[StepCall]) -> Result<Value, Refusal> {
+        match self {
+            Self::Cluster(inspector) => inspector.observe(calls).await,
+            Self::Modules(inspector) => inspector.observe(calls).await,
+        }
+    }
 }
 
 impl Reach {
     fn to_connect(&self) -> Connect {
         Connect { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
+    }
+
+    fn to_modules(&self, root: &Path) -> runcord_terraform::Connect {
+        runcord_terraform::Connect {
+            root: Some(root.to_owned()),
+            workspace: self.workspace.clone(),
+            provider_mirror: self.provider_mirror.clone(),
+        }
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod crashes;
+mod drift;
 mod example;
 mod reads;
 mod runbooks;

@@ -23,7 +23,10 @@ pub(crate) fn all(log: &Path) -> Result<Vec<Start>> {
         let subcommand = quoted(line, "subcommand=").context("a start without its subcommand")?;
         // Nobody says when an apply has ended; the state is read then, at once.
         if let Some(since) = applying.take() {
-            starts.push(Start { subcommand: "apply".to_owned(), took: at.duration_since(since).as_secs_f64() * 1e3 });
+            starts.push(Start {
+                subcommand: "apply".to_owned(),
+                took: at.duration_since(since).as_secs_f64() * 1e3,
+            });
         }
         match line.split("took=").nth(1) {
             Some(took) => starts.push(Start { subcommand, took: took.trim().parse::<f64>()? / 1e3 }),
