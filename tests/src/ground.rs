@@ -47,7 +47,8 @@ impl Ground {
         let root = folder.path().canonicalize()?.join("root");
         fs::create_dir(&root)?;
         let target = vec![
-            ("PATH", PathBuf::from(format!("{}:/usr/local/bin:/usr/bin:/bin", assets.display()))),
+            // No other tool than that of the assets: `terraform` would be taken before `tofu`, wherever it is.
+            ("PATH", PathBuf::from(format!("{}:/usr/bin:/bin", assets.display()))),
             ("RUNCORD_ROOT", root.clone()),
             ("RUNCORD_PROVIDER_MIRROR", assets.join("mirror")),
         ];

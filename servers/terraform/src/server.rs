@@ -13,7 +13,7 @@ use crate::terraform::{Connect, Terraform};
 
 /// The MCP server for Terraform: it offers an AI agent the typed tools that reviewed runbooks declare, and nothing else.
 ///
-/// It drives `terraform` (1.5 or newer) or `tofu`, whichever is first on the PATH, over the root modules that
+/// It drives the `terraform` (1.5 or newer) that is on the PATH, or `tofu` where there is none, over the root modules that
 /// `modules.yaml` in the policy folder declares. Every change is planned first, measured, judged by policy, approved by
 /// people where policy says so; then the very plan file that was approved is applied, verified, and recorded. Speaks MCP
 /// over standard input and output.
