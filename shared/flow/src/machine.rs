@@ -147,8 +147,13 @@ impl State {
     }
 
     fn settled_ours(&mut self, act: usize, outcome: Settled) -> Step {
+        let known = self.acts.get(act).and_then(|progress| progress.outcome.lost()).map(str::to_owned);
         self.set(act, as_outcome(outcome))?;
-        let unknown = |reason: &str| End::Unknown { act, reason: reason.to_owned() };
+        // What is known of the lost answer may say where to look by hand.
+        let unknown = |found: &str| {
+            let reason = known.map_or_else(|| found.to_owned(), |known| format!("{known}; {found}"));
+            End::Unknown { act, reason }
+        };
         Some(match outcome {
             Settled::Done | Settled::NotDone => self.go_on(),
             Settled::SomebodyElses => self.finish(unknown(SOMEBODY_ELSES)),

@@ -39,6 +39,11 @@ pub enum ActOutcome {
 }
 
 impl ActOutcome {
+    /// What is known of an answer that was lost.
+    pub fn lost(&self) -> Option<&str> {
+        if let Self::Lost { reason } = self { Some(reason) } else { None }
+    }
+
     /// Whether it may have been sent and nobody knows what became of it.
     pub fn in_doubt(&self) -> bool {
         match self {
