@@ -7,7 +7,9 @@ use runcord_exec::{Followed, Status};
 use runcord_runtime::target::{Acted, Permit, StopCause, Supervision, Told, Unstopped};
 
 use crate::act::{ApplySaved, BreakLock};
+use crate::desk::Desk;
 use crate::events::Events;
+use crate::lock;
 use crate::seen::StateMark;
 use crate::state;
 use crate::tool::Session;
@@ -98,8 +100,26 @@ pub(crate) async fn unmoved(session: Session<'_>, mark: &StateMark) -> Result<()
     }
 }
 
-/// Breaks the lock, against the permit for it.
-pub(crate) async fn unlock(session: Session<'_>, _permit: Permit, it: &BreakLock) -> Acted {
+/// Breaks the lock, against the permit for it. Over HTTP, Terraform breaks whatever lock there is, whichever it was told to:
+/// so it is looked at once more, and one that changed hands is left alone.
+pub(crate) async fn unlock(
+    session: Session<'_>,
+    desk: &Desk,
+    permit: Permit,
+    supervision: &Supervision<'_>,
+    it: &BreakLock,
+) -> Acted {
+    match lock::look(session, desk).await {
+        Ok(Some(held)) if held.id == it.lock => {}
+        Ok(Some(_)) => return refused("the state is held by another lock by now, which was left alone"),
+        Ok(None) => return refused("the state is not locked any more"),
+        Err(refusal) => return refused(format!("the lock was not broken: {}", refusal.message)),
+    }
+    // Looking took a while.
+    let _unstopped = match supervision.unstopped(permit) {
+        Ok(unstopped) => unstopped,
+        Err(acted) => return acted,
+    };
     match session.unlock(&it.lock).await {
         Ok(finished) if finished.status.success() => Acted::Done,
         Ok(_) => refused("the tool did not break the lock: another one may be held by now"),

@@ -19,6 +19,9 @@ use crate::tool::Places;
 /// How long what the tool said while applying is kept.
 const OUTPUTS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
+/// How long a temporary file may be in use.
+const SCRAPS_KEPT: Duration = Duration::from_secs(60 * 60);
+
 /// The file in which the tool leaves a state that it could not write.
 const ERRORED: &str = "errored.tfstate";
 
@@ -62,6 +65,8 @@ impl Desk {
         for name in ["", "home", "temporary", "scraps", "applies", "errored", "providers"] {
             disk::private_folder(&folder.join(name))?;
         }
+        // Those of a process that was killed: secrets may be in them.
+        forget(&folder.join("scraps"), SCRAPS_KEPT)?;
         let mirror = mirror.map(Path::canonicalize).transpose()?;
         let text = cli_config(folder, mirror.as_deref());
         // Servers with other mirrors may share the state folder: each has a file of its own, which nobody changes.
@@ -99,13 +104,7 @@ impl Desk {
     /// New files for an apply of that plan; those of long ago go.
     pub(crate) fn outputs(&self, saved: &Saved) -> io::Result<OutputFiles> {
         let folder = self.folder.join("applies");
-        for entry in fs::read_dir(&folder)?.flatten() {
-            let modified = entry.metadata().and_then(|meta| meta.modified());
-            let age = modified.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-            if age.is_some_and(|age| age > OUTPUTS_KEPT) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
+        forget(&folder, OUTPUTS_KEPT)?;
         let name = format!("{}-{}", disk::hex(&saved.digest), self.name());
         Ok(OutputFiles {
             events: folder.join(format!("{name}{EVENTS}")),
@@ -155,6 +154,18 @@ impl Desk {
         let number = self.made.fetch_add(1, Ordering::SeqCst);
         format!("{}-{}-{number}", since.as_millis(), std::process::id())
     }
+}
+
+/// Removes the files in a folder that are older than that.
+fn forget(folder: &Path, kept: Duration) -> io::Result<()> {
+    for entry in fs::read_dir(folder)?.flatten() {
+        let modified = entry.metadata().and_then(|meta| meta.modified());
+        let age = modified.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
+        if age.is_some_and(|age| age > kept) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// The configuration of the tool's command line: where providers come from, and no development overrides

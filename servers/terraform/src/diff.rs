@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use runcord_model::text::visible;
 use runcord_model::{Change, ChangeKind};
 use serde_json::{Map, Value, json};
 
@@ -9,13 +10,15 @@ use crate::act::{Act, ApplySaved, BreakLock};
 use crate::actions::Action;
 use crate::canonical::plan_of;
 use crate::names;
-use crate::seen::{Deed, Found, Look, Planned, ResourceChange, Seen, Shown, ValueChange};
+use crate::seen::{Deed, Found, Lock, Look, Planned, ResourceChange, Seen, Shown, ValueChange};
 use crate::settle::again;
 
 /// Of so many changes the values are shown, the gravest changes first; of the others what is done.
 const DETAILED: usize = 100;
 /// So many values stand in the line of one change.
 const IN_LINE: usize = 12;
+/// So long may be what a holder of a lock says of itself, in bytes.
+const HOLDER: usize = 200;
 
 /// What the acts would change.
 pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
@@ -23,7 +26,7 @@ pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
     for act in acts {
         match act {
             Act::Apply(apply) => changes.extend(of_apply(apply, seen)),
-            Act::Unlock(unlock) => changes.push(of_unlock(unlock)),
+            Act::Unlock(unlock) => changes.push(of_unlock(unlock, seen)),
         }
     }
     changes
@@ -150,14 +153,30 @@ fn of_output(name: &str) -> Change {
     }
 }
 
-fn of_unlock(unlock: &BreakLock) -> Change {
+fn of_unlock(unlock: &BreakLock, seen: &Seen) -> Change {
+    let mut before = Map::from_iter([("id".to_owned(), json!(unlock.lock))]);
+    let held = seen.looks.iter().find_map(|look| match &look.found {
+        Found::Lock { lock: Some(lock), .. } if look.module == unlock.module && lock.id == unlock.lock => {
+            Some(lock)
+        }
+        Found::Lock { .. } | Found::Planned(_) => None,
+    });
+    if let Some(lock) = held.filter(|lock| !lock.who.is_empty()) {
+        before.insert("untrusted".to_owned(), holder(lock));
+    }
     Change {
         object: format!("lock of the state of {}", unlock.module),
         change: ChangeKind::Delete,
-        before: json!({"id": unlock.lock}),
+        before: Value::Object(before),
         after: Value::Null,
         text: format!("lock {} is broken", unlock.lock),
     }
+}
+
+/// Who took a lock, when and what for: they say so themselves.
+fn holder(lock: &Lock) -> Value {
+    let shown = |said: &str| visible(said, HOLDER);
+    json!({"who": shown(&lock.who), "operation": shown(&lock.operation), "created": lock.created})
 }
 
 /// What became of all that had been planned, and what is left to do that was not.

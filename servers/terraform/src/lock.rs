@@ -28,11 +28,11 @@ struct Diagnostic {
 /// Looks at the lock; none when the state is free.
 pub(crate) async fn look(session: Session<'_>, desk: &Desk) -> Result<Option<Lock>, Refusal> {
     let plan = desk.scrap();
-    let finished = session.try_lock(plan.path()).await?;
-    if finished.status.success() {
+    let (status, text) = session.try_lock(plan.path()).await?;
+    if status.success() {
         return Ok(None);
     }
-    let lines = finished.stdout.split(|byte| *byte == b'\n');
+    let lines = text.split(|byte| *byte == b'\n');
     let said = lines.filter_map(|line| serde_json::from_slice::<Event>(line).ok()?.diagnostic);
     let locked = said.into_iter().find(|diagnostic| diagnostic.summary == LOCKED);
     let unknown = || {

@@ -171,14 +171,14 @@ impl Prober {
     /// Plans and reads what that says, and keeps nothing.
     pub(crate) async fn compare(&self, ready: &Ready, asked: &Asked) -> Result<Reading, Refusal> {
         let file = self.desk.scrap();
-        self.session(ready).plan(asked, file.path()).await?;
+        self.plan_into(ready, asked, file.path()).await?;
         Ok(self.read(ready, file.path()).await?.reading)
     }
 
     /// Plans, keeps the plan, and reads what it says.
     async fn plan(&self, action: &Action, ready: &Ready, asked: &Asked) -> Result<Planned, Refusal> {
         let file = self.desk.scrap();
-        let outcome = self.session(ready).plan(asked, file.path()).await?;
+        let outcome = self.plan_into(ready, asked, file.path()).await?;
         let said = self.read(ready, file.path()).await?;
         let rests_on = RestsOn {
             configuration: ready.configuration.digest.clone(),
@@ -202,6 +202,21 @@ impl Prober {
         self.know(&saved);
         let applied_before = self.applied.before(action.module(), &self.workspace, &rests_on.state).await;
         Ok(said.reading.planned(action, rests_on, saved, applied_before))
+    }
+
+    /// Plans; where that fails since somebody holds the state, the refusal says by which lock.
+    async fn plan_into(&self, ready: &Ready, asked: &Asked, file: &Path) -> Result<Outcome, Refusal> {
+        let failed = match self.session(ready).plan(asked, file).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(refusal) => refusal,
+        };
+        match lock::look(self.session(ready), &self.desk).await {
+            Ok(Some(lock)) => Err(unusable(
+                format!("the state is locked: lock {}", lock.id),
+                "Wait and plan again. If whoever took the lock is not at work any more, plan_unlock_state plans to break it.",
+            )),
+            Ok(None) | Err(_) => Err(failed),
+        }
     }
 
     /// Reads what a plan file says, and of which state it is.

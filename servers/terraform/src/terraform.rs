@@ -236,7 +236,7 @@ impl Target for Terraform {
             Act::Unlock(it) => match self.prober.store.open(&it.configuration, &it.declared).await {
                 Ok(configuration) => {
                     let session = self.prober.tool.at(&configuration, &it.declared, &it.workspace);
-                    apply::unlock(session, permit, it).await
+                    apply::unlock(session, &self.desk, permit, supervision, it).await
                 }
                 Err(refusal) => refused(format!("the lock was not broken: {}", refusal.message)),
             },

@@ -2,16 +2,18 @@
 //! environment of ours and what the module's declaration names, and nothing else.
 
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, find_program};
+use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, Status, find_program};
 use runcord_model::Refusal;
 use serde::Deserialize;
 
 use crate::modules::Module;
 use crate::names::{Address, LockId, WorkspaceName};
-use crate::refuse::{surroundings, unusable};
+use crate::refuse::{internal, surroundings, unusable};
 use crate::snapshot::Configuration;
 
 /// How long a start that only reads may take. Planning asks the providers about every resource.
@@ -21,8 +23,13 @@ const READING: Duration = Duration::from_secs(5 * 60);
 const GRACE: Duration = Duration::from_secs(120);
 /// Its answers on a pipe, at most; what may be larger goes to a file.
 const ANSWER: usize = 1 << 20;
+/// What is read of what a plan says, at most.
+const SAID: u64 = 1 << 20;
 /// How long a start waits for a lock that somebody else holds.
 const LOCK_PATIENCE: &str = "-lock-timeout=5s";
+
+/// The workspace that every backend has.
+const DEFAULT_WORKSPACE: &str = "default";
 
 /// The oldest version whose plans say enough of what they would do.
 const OLDEST: (u32, u32) = (1, 5);
@@ -73,7 +80,7 @@ pub(crate) enum Outcome {
 }
 
 impl Tool {
-    /// The first of `terraform` and `tofu` on our PATH.
+    /// `terraform` on our PATH, and `tofu` where there is none.
     pub(crate) async fn find(places: Places) -> Result<Self, Refusal> {
         let (name, program) = ["terraform", "tofu"]
             .into_iter()
@@ -162,6 +169,10 @@ impl Session<'_> {
                 "Run the tool's own `init` in the module's folder, and review and commit .terraform.lock.hcl.",
             ));
         }
+        // That one is always there, and several backends, such as `http`, have no other and list none.
+        if self.workspace.as_str() == DEFAULT_WORKSPACE {
+            return Ok(());
+        }
         let listed = self.anywhere().args(["workspace", "list"]).run().await.map_err(|e| unstarted(&e))?;
         if listed.status.success() && names(&listed.stdout).any(|name| name == self.workspace.as_str()) {
             return Ok(());
@@ -185,15 +196,36 @@ impl Session<'_> {
         }
         args.push(option("-out=", out));
         let _timed = Timed::start("plan");
-        let finished = self.command().args(args).limits(PLANNING, ANSWER).run().await;
-        match finished.map_err(|e| unstarted(&e))?.status {
-            runcord_exec::Status::Exited(0) => Ok(Outcome::Nothing),
-            runcord_exec::Status::Exited(2) => Ok(Outcome::Changes),
-            runcord_exec::Status::Exited(_) | runcord_exec::Status::Signalled(_) => Err(unusable(
-                "the tool could not plan: the configuration is not valid, its state is locked or cannot be read, or a provider failed",
-                "Run the tool's own `plan` in the module's folder to see why; `unlock_state` shows who holds a lock.",
+        match self.planning(self.command().args(args), out).await?.0 {
+            Status::Exited(0) => Ok(Outcome::Nothing),
+            Status::Exited(2) => Ok(Outcome::Changes),
+            Status::Exited(_) | Status::Signalled(_) => Err(unusable(
+                "the tool could not plan: the configuration is not valid, its state cannot be read, or a provider failed",
+                "Run the tool's own `plan` in the module's folder to see why.",
             )),
         }
+    }
+
+    /// Plans into `out`, and gives what the tool said on its standard output. That is in a file meanwhile and not in a pipe:
+    /// a pipe that nobody reads any more, since this process has died, would kill the tool at its next word, and its lock
+    /// would stay for good.
+    async fn planning(&self, command: Command, out: &Path) -> Result<(Status, Vec<u8>), Refusal> {
+        let (said, errors) = (out.with_extension("said"), out.with_extension("errors"));
+        let mut started = command.follow(&said, &errors).map_err(|e| unstarted(&e))?;
+        let mut ended = tokio::time::timeout(PLANNING, started.ended()).await;
+        if ended.is_err() {
+            started.interrupt();
+            ended = tokio::time::timeout(GRACE, started.ended()).await;
+        }
+        let mut text = Vec::new();
+        let read = File::open(&said).and_then(|file| file.take(SAID).read_to_end(&mut text));
+        for file in [said, errors] {
+            let _ = std::fs::remove_file(file);
+        }
+        let late = |_| unusable("the tool does not end", "Look what it waits for, and end it by hand.");
+        let status = ended.map_err(late)?.map_err(|e| unstarted(&e))?;
+        read.map_err(|_| internal("what the tool said cannot be read"))?;
+        Ok((status, text))
     }
 
     /// Writes what a saved plan says, as JSON, into the new file `out`. Secrets are in it in clear.
@@ -242,12 +274,11 @@ impl Session<'_> {
         self.command().args(["force-unlock", "-force", lock.as_str()]).run().await
     }
 
-    /// Tries for the state's lock and says on standard output, in JSON lines, who has it.
-    pub(crate) async fn try_lock(&self, out: &Path) -> Result<Finished, Refusal> {
+    /// Tries for the state's lock; gives whether it got it and, in JSON lines, who has it.
+    pub(crate) async fn try_lock(&self, out: &Path) -> Result<(Status, Vec<u8>), Refusal> {
         let args = ["plan", "-input=false", "-no-color", "-json", "-refresh=false", "-lock-timeout=0s"];
         let _timed = Timed::start("plan for its lock");
-        let finished = self.command().args(args).arg(option("-out=", out)).run().await;
-        finished.map_err(|e| unstarted(&e))
+        self.planning(self.command().args(args).arg(option("-out=", out)), out).await
     }
 
     async fn answer(&self, args: &[&'static str]) -> Result<Vec<u8>, Refusal> {
@@ -274,7 +305,7 @@ impl Session<'_> {
             .bare()
             .keep_env(&names)
             .env("TF_DATA_DIR", &self.configuration.data)
-            .env("TF_WORKSPACE", "default")
+            .env("TF_WORKSPACE", DEFAULT_WORKSPACE)
             .directory(&self.configuration.directory)
     }
 }

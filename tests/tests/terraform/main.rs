@@ -8,6 +8,7 @@
 mod crashes;
 mod drift;
 mod example;
+mod locks;
 mod reads;
 mod runbooks;
 mod story;
