@@ -104,9 +104,9 @@ struct Redaction {
 }
 
 /// In this order: what stands further up may contain what stands further down.
-const VOLATILE: [(&str, &str); 9] = [
+const VOLATILE: [(&str, &str); 10] = [
     ("digest", r"(?:sha256|hmac|hmac-sha256):[0-9a-f]{12,64}"),
-    ("identity", r"k8s:[0-9a-f-]{36}:[0-9a-z-]+"),
+    ("identity", r"k8s:[0-9a-f-]{36}:[0-9a-z-]+|tf:[0-9a-f]{16}:[0-9A-Za-z._-]+"),
     ("time", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"),
     ("uid", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     ("plan", r"pln_[a-z2-7]{26}"),
@@ -114,6 +114,7 @@ const VOLATILE: [(&str, &str); 9] = [
     // The letters that Kubernetes makes the ends of names of: no vowels, few digits.
     ("pod", r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b"),
     ("port", r"127\.0\.0\.1:\d+"),
+    ("tool", r"\b(?:terraform|tofu) \d+\.\d+\.\d+"),
     ("key", r"SHA256:[A-Za-z0-9+/]{43}"),
 ];
 

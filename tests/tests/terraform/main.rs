@@ -11,5 +11,6 @@ mod example;
 mod locks;
 mod reads;
 mod runbooks;
+mod sessions;
 mod story;
 mod traps;
