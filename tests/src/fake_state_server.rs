@@ -229,7 +229,7 @@ impl Kept {
     fn unlock(&mut self, body: &[u8]) -> (u16, Vec<u8>) {
         let Some(lock) = &self.lock else { return (200, Vec::new()) };
         let asked = serde_json::from_slice::<Value>(body).ok();
-        if asked.is_some_and(|asked| asked["ID"] != lock["ID"]) {
+        if asked.is_some_and(|asked| asked.get("ID") != lock.get("ID")) {
             return (409, lock.to_string().into_bytes());
         }
         self.unlocked.push(lock["ID"].as_str().unwrap_or_default().to_owned());
