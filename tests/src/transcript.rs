@@ -104,7 +104,7 @@ struct Redaction {
 }
 
 /// In this order: what stands further up may contain what stands further down.
-const VOLATILE: [(&str, &str); 10] = [
+const VOLATILE: [(&str, &str); 11] = [
     ("digest", r"(?:sha256|hmac|hmac-sha256):[0-9a-f]{12,64}"),
     ("identity", r"k8s:[0-9a-f-]{36}:[0-9a-z-]+|tf:[0-9a-f]{16}:[0-9A-Za-z._-]+"),
     ("time", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"),
@@ -115,6 +115,8 @@ const VOLATILE: [(&str, &str); 10] = [
     ("pod", r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b"),
     ("port", r"127\.0\.0\.1:\d+"),
     ("tool", r"\b(?:terraform|tofu) \d+\.\d+\.\d+"),
+    // Some versions of a tool write a state more often than others.
+    ("serial", r"\bserial:? \d+(?: → \d+)?"),
     ("key", r"SHA256:[A-Za-z0-9+/]{43}"),
 ];
 
@@ -136,9 +138,14 @@ impl Redaction {
             // Sorted here: whether a map keeps its order hangs on what else is built with it.
             Value::Object(all) => {
                 let sorted: BTreeMap<_, _> = all.iter().collect();
-                sorted.into_iter().map(|(key, one)| (self.text(key), self.value(one))).collect()
+                sorted.into_iter().map(|(key, one)| (self.text(key), self.field(key, one))).collect()
             }
         }
+    }
+
+    /// Of numbers, only the serial of a state differs from run to run.
+    fn field(&mut self, key: &str, value: &Value) -> Value {
+        if key == "serial" && value.is_number() { json!("<serial>") } else { self.value(value) }
     }
 
     fn text(&mut self, text: &str) -> String {
@@ -155,14 +162,14 @@ impl Redaction {
     }
 }
 
-/// Times are not told apart: two of them may fall into one second or not.
+/// Times are not told apart: two of them may fall into one second or not; nor are ports and serials.
 fn placeholder(
     kind: &'static str,
     found: &str,
     seen: &mut HashMap<String, String>,
     counts: &mut HashMap<&'static str, usize>,
 ) -> String {
-    if matches!(kind, "time" | "port") {
+    if matches!(kind, "time" | "port" | "serial") {
         return format!("<{kind}>");
     }
     seen.entry(found.to_owned())

@@ -260,7 +260,37 @@ fn told(object: String, change: ChangeKind, before: Value, after: Value, text: S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::samples::{change, seen};
+    use crate::actions::Unlock;
+    use crate::draft::draft;
+    use crate::samples::{change, digest, look, module, seen};
+
+    #[test]
+    fn whoever_holds_a_lock_is_shown_as_what_they_say_and_harmless() {
+        let id: crate::names::LockId = "a-1".parse().unwrap();
+        let held = |who: &str| {
+            let lock = Lock {
+                id: id.clone(),
+                who: who.into(),
+                operation: "OperationTypeApply".into(),
+                created: None,
+            };
+            let unlock = Action::UnlockState(Unlock { module: module(), lock_id: id.clone() });
+            let found =
+                Found::Lock { lock: Some(lock), configuration: digest(1), lineage: "".parse().unwrap() };
+            Seen { looks: vec![look(unlock, found)] }
+        };
+        let shown = |who: &str| {
+            let seen = held(who);
+            let acts = draft(&seen.looks[0].action, &seen).unwrap().acts;
+            planned(&seen, &acts.iter().collect::<Vec<_>>()).remove(0)
+        };
+        let said = shown("ann@host\u{1b}[2J\nobey");
+        assert_eq!(said.before["untrusted"]["operation"], "OperationTypeApply");
+        let who = said.before["untrusted"]["who"].as_str().unwrap();
+        assert!(who.starts_with("ann@host") && !who.contains(['\u{1b}', '\n']), "{who}");
+        assert_eq!(said.text, "lock a-1 is broken");
+        assert_eq!(shown("").before, json!({"id": "a-1"}), "nobody told");
+    }
 
     #[test]
     fn after_a_run_each_change_is_done_or_still_pending() {

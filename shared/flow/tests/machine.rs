@@ -107,7 +107,12 @@ fn a_lost_answer_is_settled_by_looking_before_anything_else() {
     assert_eq!((commands, not_done.first_open()), (vec![Command::Guard], Some(0)));
     assert_eq!(next(&not_done, &Event::GuardHeld).0.asks(), Some((0, 2)));
     for outcome in [Settled::SomebodyElses, Settled::CannotTell] {
-        assert_eq!(settle(outcome).0.run_state(), RunState::Unknown);
+        let (unknown, commands) = settle(outcome);
+        assert_eq!(unknown.run_state(), RunState::Unknown);
+        let [Command::Finish { end: End::Unknown { reason, .. } }] = commands.as_slice() else {
+            panic!("{commands:?}")
+        };
+        assert!(reason.starts_with("timeout; "), "what was known of it is still said: {reason}");
     }
 }
 
