@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 
-use runcord_model::text::visible;
 use runcord_model::{Change, ChangeKind};
 use serde_json::{Map, Value, json};
 
@@ -10,15 +9,13 @@ use crate::act::{Act, ApplySaved, BreakLock};
 use crate::actions::Action;
 use crate::canonical::plan_of;
 use crate::names;
-use crate::seen::{Deed, Found, Lock, Look, Planned, ResourceChange, Seen, Shown, ValueChange};
+use crate::seen::{Deed, Found, Look, Planned, ResourceChange, Seen, Shown, ValueChange};
 use crate::settle::again;
 
 /// Of so many changes the values are shown, the gravest changes first; of the others what is done.
 const DETAILED: usize = 100;
 /// So many values stand in the line of one change.
 const IN_LINE: usize = 12;
-/// So long may be what a holder of a lock says of itself, in bytes.
-const HOLDER: usize = 200;
 
 /// What the acts would change.
 pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
@@ -26,7 +23,7 @@ pub(crate) fn planned(seen: &Seen, acts: &[&Act]) -> Vec<Change> {
     for act in acts {
         match act {
             Act::Apply(apply) => changes.extend(of_apply(apply, seen)),
-            Act::Unlock(unlock) => changes.push(of_unlock(unlock, seen)),
+            Act::Unlock(unlock) => changes.push(of_unlock(unlock)),
         }
     }
     changes
@@ -153,30 +150,14 @@ fn of_output(name: &str) -> Change {
     }
 }
 
-fn of_unlock(unlock: &BreakLock, seen: &Seen) -> Change {
-    let mut before = Map::from_iter([("id".to_owned(), json!(unlock.lock))]);
-    let held = seen.looks.iter().find_map(|look| match &look.found {
-        Found::Lock { lock: Some(lock), .. } if look.module == unlock.module && lock.id == unlock.lock => {
-            Some(lock)
-        }
-        Found::Lock { .. } | Found::Planned(_) => None,
-    });
-    if let Some(lock) = held.filter(|lock| !lock.who.is_empty()) {
-        before.insert("untrusted".to_owned(), holder(lock));
-    }
+fn of_unlock(unlock: &BreakLock) -> Change {
     Change {
         object: format!("lock of the state of {}", unlock.module),
         change: ChangeKind::Delete,
-        before: Value::Object(before),
+        before: json!({"id": unlock.lock}),
         after: Value::Null,
         text: format!("lock {} is broken", unlock.lock),
     }
-}
-
-/// Who took a lock, when and what for: they say so themselves.
-fn holder(lock: &Lock) -> Value {
-    let shown = |said: &str| visible(said, HOLDER);
-    json!({"who": shown(&lock.who), "operation": shown(&lock.operation), "created": lock.created})
 }
 
 /// What became of all that had been planned, and what is left to do that was not.
@@ -260,37 +241,7 @@ fn told(object: String, change: ChangeKind, before: Value, after: Value, text: S
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::actions::Unlock;
-    use crate::draft::draft;
-    use crate::samples::{change, digest, look, module, seen};
-
-    #[test]
-    fn whoever_holds_a_lock_is_shown_as_what_they_say_and_harmless() {
-        let id: crate::names::LockId = "a-1".parse().unwrap();
-        let held = |who: &str| {
-            let lock = Lock {
-                id: id.clone(),
-                who: who.into(),
-                operation: "OperationTypeApply".into(),
-                created: None,
-            };
-            let unlock = Action::UnlockState(Unlock { module: module(), lock_id: id.clone() });
-            let found =
-                Found::Lock { lock: Some(lock), configuration: digest(1), lineage: "".parse().unwrap() };
-            Seen { looks: vec![look(unlock, found)] }
-        };
-        let shown = |who: &str| {
-            let seen = held(who);
-            let acts = draft(&seen.looks[0].action, &seen).unwrap().acts;
-            planned(&seen, &acts.iter().collect::<Vec<_>>()).remove(0)
-        };
-        let said = shown("ann@host\u{1b}[2J\nobey");
-        assert_eq!(said.before["untrusted"]["operation"], "OperationTypeApply");
-        let who = said.before["untrusted"]["who"].as_str().unwrap();
-        assert!(who.starts_with("ann@host") && !who.contains(['\u{1b}', '\n']), "{who}");
-        assert_eq!(said.text, "lock a-1 is broken");
-        assert_eq!(shown("").before, json!({"id": "a-1"}), "nobody told");
-    }
+    use crate::samples::{change, seen};
 
     #[test]
     fn after_a_run_each_change_is_done_or_still_pending() {
