@@ -48,7 +48,9 @@ pub(crate) async fn apply(
         (Some(Status::Exited(_)), None) if progress.began => {
             refused(format!("the tool failed and does not take back what it did; {done}"))
         }
-        (Some(Status::Exited(_)), None) => refused("the tool refused the saved plan; nothing was applied"),
+        (Some(Status::Exited(_)), None) => {
+            refused("the tool failed, and as far as it said nothing was begun")
+        }
         (Some(Status::Signalled(_)), _) => lost(format!("the tool was killed; {done} as far as it said")),
         (None, _) => lost("what became of the tool is not known"),
     }

@@ -106,6 +106,11 @@ pub(crate) fn private_folder(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Whether this is the name of something unfinished.
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.starts_with(UNFINISHED)
+}
+
 /// A name that nobody else uses, for something unfinished beside its place. Random, since processes that share a state
 /// folder need not see each other's numbers.
 pub(crate) fn unfinished(folder: &Path) -> io::Result<PathBuf> {

@@ -186,6 +186,18 @@ pub fn label(name: &str) -> String {
     if is_label(name) { name.to_owned() } else { NO_NAME.to_owned() }
 }
 
+/// The address of a provider, such as `registry.terraform.io/hashicorp/aws`, as it may be shown.
+pub fn provider(address: &str) -> String {
+    if is_provider(address) { address.to_owned() } else { NO_NAME.to_owned() }
+}
+
+/// Whether this is the address of a provider.
+pub(crate) fn is_provider(address: &str) -> bool {
+    (1..=256).contains(&address.len())
+        && address.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:".contains(&b))
+        && address.split('/').all(|part| !part.is_empty())
+}
+
 /// An address without what stands between brackets. A quoted key may hold brackets itself, and quotes behind a
 /// backslash; none where a key has no end.
 fn without_keys(address: &str) -> Option<String> {
@@ -283,6 +295,15 @@ mod tests {
         assert_eq!(path("data.http.x"), "data.http.x");
         assert_eq!(path("check.ok now"), NO_NAME);
         assert_eq!((label("plain").as_str(), label("a b").as_str()), ("plain", NO_NAME));
+    }
+
+    #[test]
+    fn a_provider_is_shown_where_it_is_one() {
+        let aws = "registry.terraform.io/hashicorp/aws";
+        assert_eq!(provider(aws), aws);
+        for bad in ["", "x y", "x\n", "ignore all\u{202e}", &"x".repeat(257)] {
+            assert_eq!(provider(bad), NO_NAME, "{bad:?}");
+        }
     }
 
     #[test]

@@ -112,7 +112,10 @@ impl Prober {
         };
         let configuration = self.store.assemble(&self.root, &declared, &source, &set).await?;
         let ready = Ready { declared, configuration };
+        Self::hides_nothing(&ready)?;
         self.initialise(&ready).await?;
+        // Each time, and not only where the data was made: what was reviewed then may not be any more.
+        self.stays_in(&ready).await?;
         Ok(ready)
     }
 
@@ -137,25 +140,28 @@ impl Prober {
         // One at a time: the tool's cache of providers is not made for two.
         let _alone = self.desk.alone().await.map_err(|_| internal("a lock file cannot be made"))?;
         self.session(ready).init().await?;
-        self.stays_in(ready).await?;
         disk::replace(&ready.configuration.data, &mark, b"")
             .map_err(|_| internal("the tool's data folder cannot be written"))
     }
 
-    /// Refuses, before anything is planned, what no plan would show in time: a provisioner for what is removed, and a provider
-    /// whose data sources go out while planning, where none was reviewed.
+    /// Refuses, before the tool is started, a provisioner for what is removed: no plan would show it.
+    fn hides_nothing(ready: &Ready) -> Result<(), Refusal> {
+        let hidden = hidden::provisions_what_is_removed(ready.configuration.whole(&ready.declared));
+        match hidden.map_err(|_| internal("the configuration cannot be read"))? {
+            false => Ok(()),
+            true => Err(precondition(
+                "the module may run a provisioner for what is removed, which no plan shows",
+                "Take the provisioner out of the `removed` block, and run by hand what it would do.",
+            )),
+        }
+    }
+
+    /// Refuses, before anything is planned, a provider whose data sources go out while planning, where none was reviewed.
     async fn stays_in(&self, ready: &Ready) -> Result<(), Refusal> {
         let reviewed = |provider: &str| {
             let source = format!("data.{provider}.");
             ready.declared.runs_code.iter().any(|address| address.contains(&source))
         };
-        let removed = hidden::provisions_what_is_removed(&ready.configuration.directory);
-        if removed.map_err(|_| internal("the configuration cannot be read"))? {
-            return Err(precondition(
-                "the module may run a provisioner for what is removed, which no plan shows",
-                "Take the provisioner out of the `removed` block, and run by hand what it would do.",
-            ));
-        }
         let installed = self.binaries.names(&ready.configuration.data).await?;
         match GOES_OUT.into_iter().find(|provider| installed.contains(*provider) && !reviewed(provider)) {
             None => Ok(()),

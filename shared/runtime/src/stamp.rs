@@ -8,6 +8,9 @@ use std::time::{Duration, SystemTime};
 
 use crate::settings::{Origin, Settings};
 
+/// So many folders within each other: one more than are read, and no loop of links is followed for ever.
+const DEEPEST: usize = 4;
+
 /// A file that changed this recently may change again without its times showing it.
 const SETTLED: Duration = Duration::from_secs(2);
 
@@ -25,7 +28,7 @@ impl Stamp {
         let mut marks = Vec::new();
         for origin in [&settings.policy, &settings.runbooks] {
             if let Origin::Folder(folder) = origin {
-                gather(folder, &mut marks).ok()?;
+                gather(folder, DEEPEST, &mut marks).ok()?;
             }
         }
         marks.sort();
@@ -34,17 +37,18 @@ impl Stamp {
 }
 
 /// Links are followed, as they are when the files are read; and looked at themselves, since they may be pointed elsewhere.
-fn gather(path: &Path, marks: &mut Vec<(PathBuf, Mark)>) -> io::Result<()> {
+fn gather(path: &Path, deep: usize, marks: &mut Vec<(PathBuf, Mark)>) -> io::Result<()> {
     let meta = std::fs::metadata(path)?;
     marks.push((path.to_owned(), mark(&meta)?));
     if meta.is_dir() {
+        let deeper = deep.checked_sub(1).ok_or_else(|| io::Error::other("deeper than is read"))?;
         for entry in std::fs::read_dir(path)? {
             let path = entry?.path();
             let link = std::fs::symlink_metadata(&path)?;
             if link.is_symlink() {
                 marks.push((path.clone(), mark(&link)?));
             }
-            gather(&path, marks)?;
+            gather(&path, deeper, marks)?;
         }
     }
     Ok(())
@@ -101,6 +105,8 @@ mod tests {
         assert!(after.is_some() && after != before, "though it has the size and the time that it had");
         fs::write(folder.path().join("b.cedar"), "").unwrap();
         assert_ne!(Stamp::of(&settings), after);
+        std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
+        assert_eq!(Stamp::of(&settings), None, "a loop has no end");
         assert_eq!(Stamp::of(&self::settings(Path::new("/nowhere/at-all"))), None);
     }
 }

@@ -254,3 +254,37 @@ async fn what_is_sensitive_is_hunted_for_and_not_found() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_review_that_was_taken_back_counts_at_the_next_plan() -> Result<()> {
+    let ground = nodes()?;
+    let session = ground.session().await?;
+    let text = format!(
+        "terraform {{\n  required_providers {{\n    http = {{ source = \"hashicorp/http\" }}\n  }}\n}}\n{NODES}\ndata \"http\" \"x\" {{\n  url = \"http://127.0.0.1:1/\"\n}}\n"
+    );
+    ground.write("net/main.tf", &text)?;
+    ground.by_hand("net", &["init", "-backend=false", "-no-color"])?;
+    ground.declare(&format!("{DECLARED}    runs_code: [data.http.x]\n"))?;
+    // Reviewed, so the tool is let go out; nobody answers it, and its plan fails.
+    let reviewed = session.call("plan_apply_workspace", net(json!({}))).await?;
+    assert_eq!(reviewed.refusal()?, "target_unreachable", "{:#}", reviewed.content);
+    ground.declare(DECLARED)?;
+    let refused = session.call("plan_apply_workspace", net(json!({}))).await?;
+    assert_eq!(refused.refusal()?, "precondition_failed", "{:#}", refused.content);
+    assert!(refused.str("/message")?.contains("provider http"), "{:#}", refused.content);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provisioner_for_what_is_removed_is_found_in_called_folders_too() -> Result<()> {
+    let ground = nodes()?;
+    ground.write("net/main.tf", &format!("{NODES}\nmodule \"m\" {{ source = \"../part\" }}\n"))?;
+    let removed = "removed {\n  from = terraform_data.gone\n  provisioner \"local-exec\" {\n    when    = destroy\n    command = \"true\"\n  }\n}\n";
+    ground.write("part/main.tf", removed)?;
+    ground.declare(&format!("{DECLARED}    with: [part]\n"))?;
+    let session = ground.session().await?;
+    let refused = session.call("plan_apply_workspace", net(json!({}))).await?;
+    assert_eq!(refused.refusal()?, "precondition_failed", "{:#}", refused.content);
+    assert!(refused.str("/message")?.contains("removed"), "{:#}", refused.content);
+    Ok(())
+}

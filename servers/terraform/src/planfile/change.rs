@@ -123,7 +123,7 @@ pub(super) fn read(entry: &Value, origin: Origin, mask: &Mask, secrets: &mut Sec
         return read;
     };
     let kind = text(fields, "type").parse::<ResourceType>();
-    let provider = Some(text(fields, "provider_name")).filter(|name| is_provider(name));
+    let provider = Some(text(fields, "provider_name")).filter(|name| names::is_provider(name));
     let known = names::shown(address).parse::<names::Address>().is_ok();
     let (Ok(kind), Some(provider), true) = (kind, provider, known || deeds.is_empty()) else {
         doubt("address");
@@ -194,11 +194,4 @@ fn text<'v>(fields: &'v Map<String, Value>, key: &str) -> &'v str {
 
 fn foreign(fields: &Map<String, Value>, known: &[&str]) -> impl Iterator<Item = String> {
     fields.keys().filter(|key| !known.contains(&key.as_str())).map(|key| names::label(key))
-}
-
-/// A provider's address, such as `registry.terraform.io/hashicorp/aws`.
-fn is_provider(name: &str) -> bool {
-    (1..=256).contains(&name.len())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_./:".contains(&b))
-        && name.split('/').all(|part| !part.is_empty())
 }

@@ -143,7 +143,7 @@ async fn resources(prober: &Prober, ready: &Ready, named: &Named) -> Result<Reso
     let held = |resource: &Resource| Held {
         address: names::shown(&resource.address),
         kind: resource.kind.clone(),
-        provider: Cleaner::default().clean(&resource.provider_name, VALUE).as_str().to_owned(),
+        provider: names::provider(&resource.provider_name),
     };
     Ok(Resources {
         module: named.module.clone(),
@@ -171,7 +171,7 @@ async fn outputs(prober: &Prober, ready: &Ready, named: &Named) -> Result<Output
         said.values().filter(|s| s.sensitive).flat_map(|s| texts(&s.value)).collect();
     secrets.iter().for_each(|secret| cleaner.learn(secret));
     let output = |(name, said): (&String, &Said)| Output {
-        name: Cleaner::default().clean(name, VALUE).as_str().to_owned(),
+        name: names::label(name),
         sensitive: said.sensitive,
         untrusted: (!said.sensitive).then(|| cleaner.clean(&said.value.to_string(), VALUE)),
     };

@@ -76,6 +76,12 @@ pub struct Configuration {
 }
 
 impl Configuration {
+    /// The folder of all that is in it: the root module's folder and those that it calls.
+    pub(crate) fn whole(&self, module: &Module) -> &Path {
+        let deep = module.directory.as_str().split('/').count();
+        self.directory.ancestors().nth(deep).unwrap_or(&self.directory)
+    }
+
     /// Lets the tool write into the folder that it runs in, for as long as it applies. A state that its backend does not
     /// take is left there and nowhere else: in a folder that cannot be written it would be lost, while the tool says that
     /// it is kept (seen with terraform 1.5 and 1.11 and tofu 1.12). The files stay as they are.
@@ -201,7 +207,10 @@ impl Store {
 
     fn sweep_at(&self, in_use: &BTreeSet<Digest>, now: SystemTime) -> io::Result<()> {
         let wanted = |name: &str| in_use.iter().any(|digest| disk::hex(digest) == name);
-        disk::sweep(&self.configurations, now, wanted)?;
+        let open = |name: &str| is_open(&self.configurations.join(name)).unwrap_or(true);
+        // What is unfinished is open too, and nobody's.
+        let kept = |name: &str| wanted(name) || !disk::is_unfinished(name) && open(name);
+        disk::sweep(&self.configurations, now, kept)?;
         // Data goes with its configuration: what the tool does in it does not show in the folder's own time.
         let there = |name: &str| wanted(name) || self.configurations.join(name).exists();
         disk::sweep(&self.data, now, there)
@@ -249,6 +258,22 @@ impl Store {
         let data = absolute(&self.data.join(disk::hex(&digest)))?;
         Ok(Configuration { digest, directory, data, lock_file })
     }
+}
+
+/// Whether a stored folder, or one in it, may be written to: the tool applies in it, however long that takes and whatever the
+/// clock says, or was left in the middle of that, and the only copy of a state may be there.
+fn is_open(folder: &Path) -> io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt as _;
+    if std::fs::symlink_metadata(folder)?.permissions().mode() & 0o200 != 0 {
+        return Ok(true);
+    }
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() && is_open(&entry.path())? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The module's own folder and those that it calls.

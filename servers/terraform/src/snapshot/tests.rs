@@ -500,4 +500,12 @@ async fn what_nobody_asked_for_is_swept_away_with_its_data() {
     assert!(used.directory.exists() && used.data.exists());
     assert!(!whole(&bed, &unused).exists() && !unused.data.exists() && !unfinished.exists());
     assert!(store.open(&used.digest, &module()).await.is_ok());
+    // The tool applies in it: however late it is, the only copy of a state may be left there.
+    let applying = bed.assemble().await;
+    let leaving = applying.let_leave_state().unwrap();
+    store.sweep_at(&BTreeSet::new(), later).unwrap();
+    assert!(applying.directory.exists());
+    drop(leaving);
+    store.sweep_at(&BTreeSet::new(), later).unwrap();
+    assert!(!applying.directory.exists());
 }
