@@ -29,7 +29,8 @@ fn scale_to(bed: &Bed, replicas: u32) -> Value {
     with(of_web(bed), json!({"replicas": replicas}))
 }
 
-/// Two budgets over `web`, of other names.
+/// Two budgets over `web`, of other names. Its pods must be there: of the budgets over one pod, the
+/// controller counts only the first anew when a pod comes, and the other would wait for ever.
 async fn two_budgets(bed: &Bed) -> Result<()> {
     for name in ["one", "two"] {
         let mut budget = objects::disruption_budget("web", 1);
@@ -73,12 +74,12 @@ async fn a_pod_under_two_budgets_that_is_about_to_run_is_not_evicted() -> Result
     let mut hanging = objects::deployment("web", 1);
     hanging["spec"]["template"]["metadata"]["annotations"] = json!({"runcord.dev/test": "hang"});
     bed.cluster.apply(bed.name.as_str(), hanging).await?;
-    two_budgets(&bed).await?;
     let pod = wait_for("a pod on its node", SOON, async || {
         let found = bed.cluster.pods(bed.name.as_str(), "app=web").await?.into_iter().next();
         Ok(found.filter(|pod| node_of(pod).is_ok()))
     })
     .await?;
+    two_budgets(&bed).await?;
     plain::evict(&bed, &pod).await.context("the plain dry-run says yes while the pod is pending")?;
     let session = bed.session(Era::Stateless).await?;
     let said = refused(&session, "plan_drain_node", drain_of(&node_of(&pod)?)).await?;
