@@ -204,11 +204,6 @@ impl Runbook {
         self.steps.iter().chain(&self.undo).map(|step| step.used(&self.params)).collect()
     }
 
-    /// Whether it declares a way back.
-    pub fn declares_undo(&self) -> bool {
-        !self.undo.is_empty()
-    }
-
     /// The way back, filled from the parameters and the observation before the run; none when none is declared.
     /// What the observation brings is typed by the server when it reads the step, as any other value is.
     pub fn undo_steps(&self, filled: &Filled, before: &Value) -> Option<Result<Vec<StepCall>, BadParam>> {

@@ -15,7 +15,7 @@ use crate::library::Loaded;
 use crate::material::{PlanMaterial, RunMaterial};
 use crate::pipeline::{Judged, Requested};
 use crate::target::{Actions, Target};
-use crate::{approvals, authority, clock, refuse};
+use crate::{approvals, authority, clock, refuse, undo};
 
 /// All that applying one plan needs from its surroundings.
 #[derive(Debug)]
@@ -311,6 +311,7 @@ fn start<A: Actions>(
     let timeout_ms = limits.timeout_ms;
     let (steps, before) = judged.into_acts();
     let acts = steps.iter().flat_map(|step| step.acts.iter().map(A::kind)).collect();
+    let way_back = undo::steps::<A>(&entry.runbook, &filled, &before).is_ok();
     let approvers: Vec<String> = approvers.iter().map(ToString::to_string).collect();
     let intent = intent(&run, plan, &approvers);
     let material = RunMaterial::<A> {
@@ -324,7 +325,7 @@ fn start<A: Actions>(
         identity: plan.body.target.identity.clone(),
         headline: plan.headline.clone(),
         approvers,
-        undo_declared: entry.runbook.declares_undo(),
+        way_back,
     };
     let extras =
         serde_json::to_value(&material).map_err(|_| refuse::internal("a run could not be written"))?;

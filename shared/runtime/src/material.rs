@@ -70,8 +70,9 @@ pub struct RunMaterial<A: Actions> {
     pub headline: String,
     /// Who approved, for the summary.
     pub approvers: Vec<String>,
-    /// Whether the runbook declares a way back.
-    pub undo_declared: bool,
+    /// Whether the runbook declares a way back, and what was seen before fits it.
+    #[serde(alias = "undo_declared")]
+    pub way_back: bool,
 }
 
 impl<A: Actions> RunMaterial<A> {

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use runcord_ledger::KeptRun;
-use runcord_model::{Code, Principal, Refusal, RunbookName};
+use runcord_model::{Code, Principal, Refusal, RunbookName, StepCall};
+use runcord_runbooks::{Filled, Runbook};
 
 use crate::entry::Entry;
 use crate::material::{Origin, RunMaterial};
@@ -34,18 +35,25 @@ pub fn request<A: Actions>(
     if material.origin != Origin::Steps {
         return Err(unavailable("it is an undo itself"));
     }
-    let before = A::observe(&material.before);
     let mut args = material.args;
     args.insert("reason".to_owned(), format!("undo of {}", run.id).into());
     let filled =
         entry.runbook.fill(&args).map_err(|_| unavailable("the runbook's parameters changed since"))?;
-    let calls = entry
-        .runbook
-        .undo_steps(&filled, &before)
-        .ok_or_else(|| unavailable("its runbook declares no way back"))?
-        .map_err(|_| unavailable("the state before does not fit the runbook's undo"))?;
+    let calls = steps::<A>(&entry.runbook, &filled, &material.before).map_err(unavailable)?;
     let headline = format!("undo: {}", material.headline);
     Ok(Requested::again(principal, entry, filled, headline, calls, Origin::Undo { run: run.id.clone() }))
+}
+
+/// The steps of the way back to what was seen before a run, or why there is none.
+pub(crate) fn steps<A: Actions>(
+    runbook: &Runbook,
+    filled: &Filled,
+    before: &A::Seen,
+) -> Result<Vec<StepCall>, &'static str> {
+    let unfit = "the state before does not fit the runbook's undo";
+    let steps = runbook.undo_steps(filled, &A::observe(before)).ok_or("its runbook declares no way back")?;
+    let steps = steps.map_err(|_| unfit)?;
+    if steps.iter().all(|call| A::action(call).is_ok()) { Ok(steps) } else { Err(unfit) }
 }
 
 /// The runbook that `run` carried out.

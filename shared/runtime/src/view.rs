@@ -129,9 +129,9 @@ fn wording<A: Actions>(
 }
 
 fn undo<A: Actions>(material: &RunMaterial<A>, run: &KeptRun) -> Undo {
-    let declared = material.undo_declared && material.origin == Origin::Steps;
+    let way_back = material.way_back && material.origin == Origin::Steps;
     let something_done = run.flow.acts().iter().any(|act| act.outcome == ActOutcome::Done);
-    if declared && something_done && run.outcome.is_some() { Undo::Available } else { Undo::Unavailable }
+    if way_back && something_done && run.outcome.is_some() { Undo::Available } else { Undo::Unavailable }
 }
 
 fn summary<A: Actions>(

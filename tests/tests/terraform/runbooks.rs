@@ -14,7 +14,9 @@ async fn a_configuration_is_applied_verified_and_taken_back() -> Result<()> {
     assert_eq!(first.content["blast_radius"]["destroys"], 0);
     assert!(!ground.file("net.tfstate").exists(), "planning writes no state");
     let end = verified(&ground, &session, &first).await?;
-    assert_eq!(end.content["undo_available"], true);
+    assert_eq!(end.content["undo_available"], false, "nothing of ours was there before");
+    let refused = session.call("undo_plan", json!({"run_id": end.str("/run_id")?})).await?;
+    assert_eq!(refused.refusal()?, "undo_unavailable");
     let before = inputs(&ground)?;
     assert_eq!(before.len(), 3, "{before:?}");
     let again = session.call("plan_apply_workspace", net(json!({}))).await?;
@@ -24,6 +26,7 @@ async fn a_configuration_is_applied_verified_and_taken_back() -> Result<()> {
     let second = plan(&session).await?;
     assert_eq!(second.content["blast_radius"]["updates"], 2);
     let end = verified(&ground, &session, &second).await?;
+    assert_eq!(end.content["undo_available"], true);
     assert_ne!(inputs(&ground)?, before);
 
     let back = session.call("undo_plan", json!({"run_id": end.str("/run_id")?})).await?.done()?;
