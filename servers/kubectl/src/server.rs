@@ -51,6 +51,10 @@ impl Host for Cluster {
         Kubernetes::connect(&self.into(), MaskFile::of(&settings.state)).await
     }
 
+    async fn rejoin(&self, settings: &Settings) -> Result<Kubernetes, Refusal> {
+        self.connect(settings).await
+    }
+
     /// The context is the one that was current when the server started: it may be switched under a running server.
     fn again(&self, target: &Kubernetes) -> Vec<(&'static str, OsString)> {
         let kubeconfig = self.kubeconfig.clone().map(|file| ("--kubeconfig", file.into()));

@@ -11,8 +11,7 @@ use crate::desk::Desk;
 use crate::events::Events;
 use crate::lock;
 use crate::seen::StateMark;
-use crate::state;
-use crate::tool::Session;
+use crate::tool::{Session, Timed};
 
 /// How often the tool's events are read while it works.
 const READ_EVERY: Duration = Duration::from_millis(250);
@@ -32,12 +31,14 @@ pub(crate) async fn apply(
     saved: &Path,
     outputs: Outputs<'_>,
 ) -> Acted {
+    let timed = Timed::start("apply");
     let followed = match session.apply(saved, outputs.events, outputs.errors) {
         Ok(followed) => followed,
         Err(error) => return refused(format!("nothing was applied: {error}")),
     };
     let mut events = Events::of(outputs.events);
     let (status, why) = follow(followed, supervision, it, &mut events).await;
+    drop(timed);
     let progress = events.progress();
     let done = format!("{} of {} changes were made", progress.done, it.changes);
     match (status, why) {
@@ -94,8 +95,8 @@ async fn follow(
 
 /// The state must be the very one that the plan was made of.
 pub(crate) async fn unmoved(session: Session<'_>, mark: &StateMark) -> Result<(), Acted> {
-    let found = session.pull_state().await.map_err(|refusal| Acted::Deferred { reason: refusal.message })?;
-    match state::mark(&found) {
+    let found = session.state_mark().await.map_err(|refusal| Acted::Deferred { reason: refusal.message })?;
+    match found {
         Some(found) if found == *mark => Ok(()),
         Some(_) => Err(refused("the state was written since the plan was made")),
         None => Err(refused("the state is not understood")),

@@ -51,7 +51,7 @@ impl ModulesInspector {
         let desk = Desk::make(&settings.state.join("terraform"), connect.provider_mirror.as_deref())
             .map_err(|_| surroundings("the state folder cannot be written"))?;
         Ok(Self {
-            tool: Tool::find(desk.places()).await?,
+            tool: Tool::find(desk.places())?,
             root,
             workspace: connect.workspace.clone(),
             policy: settings.policy.clone(),
@@ -112,7 +112,7 @@ impl Inspector for ModulesInspector {
     async fn inspect(&mut self, uses: &[Use]) -> Result<Vec<Finding>, Refusal> {
         let modules = declared::modules(&self.policy)?.modules;
         let fixed: BTreeSet<&str> = uses.iter().filter_map(|used| used.fixed("module")).collect();
-        let mut findings = vec![Finding::holds(Aspect::Served, self.tool.version())];
+        let mut findings = vec![Finding::holds(Aspect::Served, self.tool.version().await?)];
         for name in fixed.iter().filter(|name| !modules.keys().any(|one| one.as_str() == **name)) {
             let says = format!("the runbook names root module {name}, which modules.yaml does not declare");
             findings.push(Finding::drifted(Aspect::Referenced, format!("root module {name}"), says));

@@ -45,6 +45,16 @@ name_type!(
     Directory, "directory", "names joined by `/`: letters, digits, `-`, `_` and `.`, none beginning with a dot", is_directory
 );
 
+impl WorkspaceName {
+    /// Whether it is the workspace that every backend has; several, such as `http`, have no other and list none.
+    pub fn is_default(&self) -> bool {
+        self.as_str() == DEFAULT_WORKSPACE
+    }
+}
+
+/// The workspace that every backend has.
+pub(crate) const DEFAULT_WORKSPACE: &str = "default";
+
 fn is_module(text: &str) -> bool {
     (1..=63).contains(&text.len())
         && text.starts_with(|c: char| c.is_ascii_lowercase())

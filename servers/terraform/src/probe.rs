@@ -26,7 +26,6 @@ use crate::refuse::{internal, precondition, unusable};
 use crate::saved::SavedPlans;
 use crate::seen::{Begun, Found, Look, Planned, RestsOn, Saved, StateMark};
 use crate::snapshot::{Configuration, Root, Source, Store};
-use crate::state;
 use crate::tool::{Asked, Outcome, Session, Tool};
 
 /// Providers that run a program or ask a server while a plan is made: by the time that the plan tells, it has happened.
@@ -121,10 +120,9 @@ impl Prober {
 
     /// Which state it is. Reading takes no lock.
     async fn lineage(&self, ready: &Ready) -> Result<Lineage, Refusal> {
-        let text = self.session(ready).pull_state().await?;
-        let mark = state::mark(&text)
-            .ok_or_else(|| unusable("the state is not understood", "Look at it by hand."))?;
-        Ok(mark.lineage)
+        let mark = self.session(ready).state_mark().await?;
+        let unclear = || unusable("the state is not understood", "Look at it by hand.");
+        Ok(mark.ok_or_else(unclear)?.lineage)
     }
 
     pub(crate) fn session<'t>(&'t self, ready: &'t Ready) -> Session<'t> {
@@ -184,13 +182,22 @@ impl Prober {
     /// Plans, keeps the plan, and reads what it says.
     async fn plan(&self, action: &Action, ready: &Ready, asked: &Asked) -> Result<Planned, Refusal> {
         let file = self.desk.scrap();
-        let outcome = self.plan_into(ready, asked, file.path()).await?;
-        let said = self.read(ready, file.path()).await?;
+        let plan_and_read = async {
+            let outcome = self.plan_into(ready, asked, file.path()).await?;
+            Ok((outcome, self.read(ready, file.path()).await?))
+        };
+        // Large files are read meanwhile.
+        let ((outcome, said), providers, tool, version) = tokio::try_join!(
+            plan_and_read,
+            self.binaries.providers(&ready.configuration.data),
+            self.binaries.tool(self.tool.program()),
+            self.tool.version(),
+        )?;
         let rests_on = RestsOn {
             configuration: ready.configuration.digest.clone(),
-            providers: self.binaries.providers(&ready.configuration.data).await?,
-            tool: self.binaries.tool(self.tool.program()).await?,
-            version: self.tool.version().to_owned(),
+            providers,
+            tool,
+            version: version.to_owned(),
             state: said.state.clone(),
         };
         let key = key(&rests_on, asked, outcome, &said.reading)?;

@@ -1,7 +1,8 @@
 //! Which binaries would run: the digests of the tool and of the providers that it was initialised with.
 //!
 //! The tool checks a provider against its lock file when it is initialised, not when it starts it; what is started is what
-//! is read here.
+//! is read here. They are large (a tool of 90 MB, providers of several hundred), and every run has a process of its own, so
+//! what was read is remembered between processes too, in the state folder beside what a plan rests on otherwise.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File, Metadata};
@@ -9,9 +10,11 @@ use std::io::{self, Error, ErrorKind};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use runcord_model::refusal::Code;
 use runcord_model::{Digest, Refusal};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::disk;
@@ -21,15 +24,27 @@ const DEPTH: usize = 16;
 /// Files of all providers of one configuration.
 const FILES: usize = 2_000;
 
+/// What is remembered, in the state folder's folder of this server.
+const FILE: &str = "binaries.json";
+/// More than are ever in use; the others are read anew.
+const REMEMBERED: usize = 500;
+/// The largest file of them.
+const LARGEST: u64 = 1 << 20;
+/// A file that was written within twice this is not remembered: a second writing in the same tick of the clock that files
+/// get their times from would leave the same times (a second, on the coarsest of them).
+const SETTLED: Duration = Duration::from_secs(1);
+
 /// Digests of binaries. A file is hashed once, however often it is asked for, as long as it stays the same file with the
 /// same times.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Binaries {
+    folder: PathBuf,
     known: Arc<Mutex<HashMap<Mark, Digest>>>,
 }
 
 /// Which writing of which file. The time of the last change of any kind is in it, since that one cannot be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Mark {
     device: u64,
     inode: u64,
@@ -50,7 +65,26 @@ impl Mark {
     }
 }
 
+impl Mark {
+    /// Whether nothing can have happened to the file since without it showing here.
+    fn is_settled(&self, now: SystemTime) -> bool {
+        let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let changed = Duration::from_secs(u64::try_from(self.changed.0).unwrap_or(u64::MAX));
+        since.checked_sub(changed).is_some_and(|age| age >= SETTLED * 2)
+    }
+}
+
 impl Binaries {
+    /// With what is remembered in this state folder.
+    pub fn of(state: &Path) -> Self {
+        let folder = state.join("terraform");
+        let known = remembered(&folder).unwrap_or_else(|error| {
+            tracing::warn!(%error, "{FILE} in the state folder cannot be read: binaries are read anew");
+            HashMap::new()
+        });
+        Self { folder, known: Arc::new(Mutex::new(known)) }
+    }
+
     /// The digest of all provider binaries in the tool's data, with their paths. Without any, that of none.
     ///
     /// # Errors
@@ -150,9 +184,37 @@ impl Binaries {
         if Mark::of(&file.metadata()?) != mark {
             return Err(Error::other("a binary was changed while it was read"));
         }
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).insert(mark, digest.clone());
+        if mark.is_settled(SystemTime::now()) {
+            self.remember(mark, digest.clone());
+        }
         Ok(digest)
     }
+
+    /// Two processes that remember at once may forget what the other one learnt: it is read anew then.
+    fn remember(&self, mark: Mark, digest: Digest) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(mark, digest);
+        let entries: Vec<_> = known.iter().collect();
+        let kept = disk::private_folder(&self.folder)
+            .and_then(|()| disk::replace(&self.folder, FILE, &serde_json::to_vec(&entries)?));
+        if let Err(error) = kept {
+            tracing::warn!(%error, "{FILE} in the state folder cannot be written: binaries are read anew each time");
+        }
+    }
+}
+
+/// What an earlier process remembered; nothing where there was none.
+fn remembered(folder: &Path) -> io::Result<HashMap<Mark, Digest>> {
+    let file = match disk::open_path(&folder.join(FILE)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(HashMap::new()),
+        opened => opened?,
+    };
+    let text = disk::read(file, LARGEST)?.ok_or_else(|| Error::other("it is too large"))?;
+    let entries: Vec<(Mark, Digest)> = serde_json::from_slice(&text)?;
+    Ok(entries.into_iter().collect())
 }
 
 async fn blocking<T: Send + 'static>(
@@ -201,11 +263,21 @@ mod tests {
         dir.path().join("mirror/terraform-provider-null_v3.2.4_x5")
     }
 
+    /// In a state folder that is nowhere: nothing is remembered between processes.
+    fn forgetful() -> Binaries {
+        Binaries::of(Path::new("/nowhere"))
+    }
+
+    /// Until what was written last is remembered.
+    async fn settle() {
+        tokio::time::sleep(SETTLED * 2 + Duration::from_millis(100)).await;
+    }
+
     #[tokio::test]
     async fn what_a_link_leads_to_is_what_counts() {
-        let (dir, binaries) = (linked(), Binaries::default());
+        let (dir, binaries) = (linked(), forgetful());
         let first = binaries.providers(dir.path()).await.unwrap();
-        assert_eq!(first, Binaries::default().providers(linked().path()).await.unwrap(), "wherever it is");
+        assert_eq!(first, forgetful().providers(linked().path()).await.unwrap(), "wherever it is");
         fs::write(binary(&dir), "tamper").unwrap();
         assert_ne!(binaries.providers(dir.path()).await.unwrap(), first, "of the same size");
         fs::write(binary(&dir), "binary").unwrap();
@@ -216,7 +288,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_time_that_was_set_back_hides_nothing() {
-        let (dir, binaries) = (linked(), Binaries::default());
+        let (dir, binaries) = (linked(), forgetful());
         let first = binaries.providers(dir.path()).await.unwrap();
         let modified = fs::metadata(binary(&dir)).unwrap().modified().unwrap();
         fs::write(binary(&dir), "tamper").unwrap();
@@ -225,18 +297,49 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_hashed_once() {
-        let (dir, binaries) = (linked(), Binaries::default());
-        let first = binaries.providers(dir.path()).await.unwrap();
+    async fn a_file_is_hashed_once_by_whatever_process() {
+        let (dir, state) = (linked(), tempfile::tempdir().unwrap());
+        settle().await;
+        let first = Binaries::of(state.path()).providers(dir.path()).await.unwrap();
+        let again = Binaries::of(state.path());
         let mark = Mark::of(&fs::metadata(binary(&dir)).unwrap());
         let planted = Digest::from_bytes([1; 32]);
-        assert!(binaries.known.lock().unwrap().insert(mark, planted).is_some(), "it is remembered");
-        assert_ne!(binaries.providers(dir.path()).await.unwrap(), first, "and what is remembered is used");
+        assert!(again.known.lock().unwrap().insert(mark, planted).is_some(), "it is remembered");
+        assert_ne!(again.providers(dir.path()).await.unwrap(), first, "and what is remembered is used");
+        fs::write(binary(&dir), "tamper").unwrap();
+        let changed = Binaries::of(state.path()).providers(dir.path()).await.unwrap();
+        assert_eq!(changed, forgetful().providers(dir.path()).await.unwrap(), "as long as it is the same");
+    }
+
+    #[tokio::test]
+    async fn a_file_that_was_written_just_now_is_not_remembered() {
+        let dir = linked();
+        let mark = Mark::of(&fs::metadata(binary(&dir)).unwrap());
+        let written = SystemTime::UNIX_EPOCH + Duration::from_secs(mark.changed.0.try_into().unwrap());
+        assert!(!mark.is_settled(written + SETTLED), "its second was not over");
+        assert!(mark.is_settled(written + SETTLED * 2));
+        assert!(!mark.is_settled(written - SETTLED), "a clock that was set back tells nothing");
+        let binaries = forgetful();
+        binaries.providers(dir.path()).await.unwrap();
+        assert!(binaries.known.lock().unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_back_is_read_anew() {
+        let (dir, state) = (linked(), tempfile::tempdir().unwrap());
+        settle().await;
+        let first = Binaries::of(state.path()).providers(dir.path()).await.unwrap();
+        let file = state.path().join("terraform").join(FILE);
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o600);
+        fs::write(&file, "[[").unwrap();
+        let again = Binaries::of(state.path());
+        assert!(again.known.lock().unwrap().is_empty());
+        assert_eq!(again.providers(dir.path()).await.unwrap(), first);
     }
 
     #[tokio::test]
     async fn no_providers_are_some_digest_and_a_dead_link_is_none() {
-        let (dir, binaries) = (tempfile::tempdir().unwrap(), Binaries::default());
+        let (dir, binaries) = (tempfile::tempdir().unwrap(), forgetful());
         let none = binaries.providers(dir.path()).await.unwrap();
         assert_ne!(none, binaries.providers(linked().path()).await.unwrap());
         let dead = linked();
@@ -253,8 +356,8 @@ mod tests {
         let program = dir.path().join("terraform");
         fs::write(&program, "").unwrap();
         let known = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-        assert_eq!(Binaries::default().tool(&program).await.unwrap().as_str(), known);
-        let refusal = Binaries::default().tool(&dir.path().join("none")).await.unwrap_err();
+        assert_eq!(forgetful().tool(&program).await.unwrap().as_str(), known);
+        let refusal = forgetful().tool(&dir.path().join("none")).await.unwrap_err();
         assert!(!format!("{refusal:?}").contains(dir.path().to_str().unwrap()));
     }
 }

@@ -56,6 +56,10 @@ impl Host for Place {
         Terraform::connect(&self.into(), settings).await
     }
 
+    async fn rejoin(&self, settings: &Settings) -> Result<Terraform, Refusal> {
+        Terraform::rejoin(&self.into(), settings)
+    }
+
     fn again(&self, target: &Terraform) -> Vec<(&'static str, OsString)> {
         let mirror = self.provider_mirror.clone().map(|folder| ("--provider-mirror", folder.into()));
         let fixed =

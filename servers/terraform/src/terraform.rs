@@ -24,7 +24,7 @@ use crate::pure::TerraformActions;
 use crate::read;
 use crate::refuse::surroundings;
 use crate::saved::SavedPlans;
-use crate::seen::{Found, Seen};
+use crate::seen::{Found, Seen, StateMark};
 use crate::snapshot::{Root, Store};
 use crate::tool::Tool;
 
@@ -58,17 +58,29 @@ pub struct Terraform {
 }
 
 impl Terraform {
-    /// Finds the folder and the tool. Nothing is planned yet.
+    /// Finds the folder and the tool, and asks that for its version. Nothing is planned yet.
     ///
     /// # Errors
-    /// `target_unreachable` when there is no such folder, no usable tool, or no place to keep files.
+    /// As [`Self::rejoin`]; and `target_unreachable` when the tool is too old.
     pub async fn connect(connect: &Connect, settings: &Settings) -> Result<Self, Refusal> {
+        let found = Self::rejoin(connect, settings)?;
+        found.prober.tool.version().await?;
+        found.prober.sweep().await;
+        Ok(found)
+    }
+
+    /// The same for whoever carries out a plan: what was asked when it was made is not asked again, and what it was made with
+    /// is what everything is held against.
+    ///
+    /// # Errors
+    /// `target_unreachable` when there is no such folder, no tool, or no place to keep files.
+    pub fn rejoin(connect: &Connect, settings: &Settings) -> Result<Self, Refusal> {
         let root = connect.root.clone().map_or_else(std::env::current_dir, Ok);
         let root = root.and_then(|path| Root::open(&path));
         let root = root.map_err(|_| surroundings("the folder of root modules (--root) does not exist"))?;
         let desk = Desk::make(&settings.state.join("terraform"), connect.provider_mirror.as_deref())
             .map_err(|_| surroundings("the state folder cannot be written"))?;
-        let tool = Tool::find(desk.places()).await?;
+        let tool = Tool::find(desk.places())?;
         let identity = identity(root.path(), &connect.workspace)?;
         declared::modules(&settings.policy)?;
         let prober = Prober {
@@ -79,12 +91,11 @@ impl Terraform {
             store: Store::new(&settings.state),
             saved: SavedPlans::new(&settings.state),
             applied: Applied::new(&settings.state),
-            binaries: Binaries::default(),
+            binaries: Binaries::of(&settings.state),
             mask: MaskFile::of(&settings.state),
             desk: desk.clone(),
             known: Mutex::default(),
         };
-        prober.sweep().await;
         Ok(Self { prober, desk, identity, recalled: Mutex::default(), last: Mutex::default() })
     }
 
@@ -137,7 +148,7 @@ impl Terraform {
         let acted = self.desk.rescue(&ready.configuration.directory, acted);
         drop(leaving);
         if acted == Acted::Done {
-            self.note_applied(it, session.pull_state().await).await;
+            self.note_applied(it, session.state_mark().await).await;
         }
         acted
     }
@@ -158,9 +169,9 @@ impl Terraform {
     }
 
     /// What was applied is the way back from what comes next. If it cannot be kept, only that is lost.
-    async fn note_applied(&self, it: &ApplySaved, state: Result<Vec<u8>, Refusal>) {
+    async fn note_applied(&self, it: &ApplySaved, state: Result<Option<StateMark>, Refusal>) {
         let applied = &self.prober.applied;
-        let kept = match state.ok().and_then(|text| crate::state::mark(&text)) {
+        let kept = match state.ok().flatten() {
             Some(mark) => {
                 applied.remember(&it.module, &it.workspace, &it.rests_on.configuration, &mark).await.is_ok()
             }

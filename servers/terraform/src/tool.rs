@@ -10,11 +10,14 @@ use std::time::{Duration, Instant};
 use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, Status, find_program};
 use runcord_model::Refusal;
 use serde::Deserialize;
+use tokio::sync::OnceCell;
 
 use crate::modules::Module;
-use crate::names::{Address, LockId, WorkspaceName};
+use crate::names::{Address, DEFAULT_WORKSPACE, LockId, WorkspaceName};
 use crate::refuse::{internal, surroundings, unusable};
+use crate::seen::StateMark;
 use crate::snapshot::Configuration;
+use crate::state;
 
 /// How long a start that only reads may take. Planning asks the providers about every resource.
 const PLANNING: Duration = Duration::from_secs(15 * 60);
@@ -28,17 +31,16 @@ const SAID: u64 = 1 << 20;
 /// How long a start waits for a lock that somebody else holds.
 const LOCK_PATIENCE: &str = "-lock-timeout=5s";
 
-/// The workspace that every backend has.
-const DEFAULT_WORKSPACE: &str = "default";
-
 /// The oldest version whose plans say enough of what they would do.
 const OLDEST: (u32, u32) = (1, 5);
 
 /// The tool, found once.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Tool {
+    name: &'static str,
     program: PathBuf,
-    version: String,
+    /// Once it was asked.
+    version: OnceCell<String>,
     places: Places,
 }
 
@@ -80,8 +82,8 @@ pub(crate) enum Outcome {
 }
 
 impl Tool {
-    /// `terraform` on our PATH, and `tofu` where there is none.
-    pub(crate) async fn find(places: Places) -> Result<Self, Refusal> {
+    /// `terraform` on our PATH, and `tofu` where there is none. It is not asked for its version yet.
+    pub(crate) fn find(places: Places) -> Result<Self, Refusal> {
         let (name, program) = ["terraform", "tofu"]
             .into_iter()
             .find_map(|name| Some((name, find_program(name)?)))
@@ -89,19 +91,12 @@ impl Tool {
         // A link may be pointed elsewhere while we run: what was looked at is what is started.
         let program = std::fs::canonicalize(program)
             .map_err(|_| surroundings(format!("{name} on the PATH of this server cannot be found")))?;
-        let tool = Self { program, version: String::new(), places };
-        let timed = Timed::start("version");
-        let answer = tool.bare().args(["version", "-json"]).run().await.map_err(|e| unstarted(&e))?;
-        drop(timed);
-        let said: Version = serde_json::from_slice(&answer.stdout)
-            .map_err(|_| surroundings(format!("{name} does not say its version")))?;
-        let version = said.terraform_version;
-        match numbers(&version) {
-            Some(found) if found >= OLDEST => Ok(Self { version: format!("{name} {version}"), ..tool }),
-            Some(_) | None => {
-                let (major, minor) = OLDEST;
-                Err(surroundings(format!("{name} is older than {major}.{minor}, or of no known version")))
-            }
+        match is_binary(&program) {
+            Ok(true) => Ok(Self { name, program, version: OnceCell::new(), places }),
+            Ok(false) => Err(surroundings(format!(
+                "{name} on the PATH of this server is a script: which binary it starts is not for sure"
+            ))),
+            Err(_) => Err(surroundings(format!("{name} on the PATH of this server cannot be read"))),
         }
     }
 
@@ -110,9 +105,29 @@ impl Tool {
         &self.program
     }
 
-    /// Its name and version: `terraform 1.11.4`.
-    pub(crate) fn version(&self) -> &str {
-        &self.version
+    /// Its name and version, `terraform 1.11.4`. It is asked the first time.
+    ///
+    /// # Errors
+    /// `target_unreachable` when it does not start, or is older than plans that say enough.
+    pub(crate) async fn version(&self) -> Result<&str, Refusal> {
+        let version = self.version.get_or_try_init(|| self.ask_version()).await?;
+        Ok(version)
+    }
+
+    async fn ask_version(&self) -> Result<String, Refusal> {
+        let name = self.name;
+        let _timed = Timed::start("version");
+        let answer = self.bare().args(["version", "-json"]).run().await.map_err(|e| unstarted(&e))?;
+        let said: Version = serde_json::from_slice(&answer.stdout)
+            .map_err(|_| surroundings(format!("{name} does not say its version")))?;
+        let version = said.terraform_version;
+        match numbers(&version) {
+            Some(found) if found >= OLDEST => Ok(format!("{name} {version}")),
+            Some(_) | None => {
+                let (major, minor) = OLDEST;
+                Err(surroundings(format!("{name} is older than {major}.{minor}, or of no known version")))
+            }
+        }
     }
 
     /// The tool in one configuration's folder, for one workspace.
@@ -142,6 +157,13 @@ impl Tool {
     }
 }
 
+/// Whether a file is a program itself, and not the script of a version manager that chooses one each time.
+fn is_binary(program: &Path) -> std::io::Result<bool> {
+    let mut begins = [0; 2];
+    File::open(program)?.read_exact(&mut begins)?;
+    Ok(&begins != b"#!")
+}
+
 fn numbers(version: &str) -> Option<(u32, u32)> {
     let mut parts = version.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
@@ -169,8 +191,7 @@ impl Session<'_> {
                 "Run the tool's own `init` in the module's folder, and review and commit .terraform.lock.hcl.",
             ));
         }
-        // That one is always there, and several backends, such as `http`, have no other and list none.
-        if self.workspace.as_str() == DEFAULT_WORKSPACE {
+        if self.workspace.is_default() {
             return Ok(());
         }
         let listed = self.anywhere().args(["workspace", "list"]).run().await.map_err(|e| unstarted(&e))?;
@@ -253,14 +274,17 @@ impl Session<'_> {
     /// Applies a saved plan and nothing else; what it says goes to these new files.
     pub(crate) fn apply(&self, plan: &Path, stdout: &Path, stderr: &Path) -> Result<Followed, ExecError> {
         let args = ["apply", "-input=false", "-no-color", "-json", LOCK_PATIENCE];
-        // Who follows it sees it end.
-        started("apply");
         self.command().args(args).arg(plan).follow(stdout, stderr)
     }
 
-    /// The state as it is, in JSON. Secrets are in it in clear.
-    pub(crate) async fn pull_state(&self) -> Result<Vec<u8>, Refusal> {
-        self.answer(&["state", "pull"]).await
+    /// Which state it is, and which writing of it; none where it is not understood. No lock is taken. A state in a file is
+    /// read there: of any other the tool has to be asked, which takes a start.
+    pub(crate) async fn state_mark(&self) -> Result<Option<StateMark>, Refusal> {
+        let read = self.configuration.state_file(self.workspace).and_then(|file| state::mark_in(&file));
+        match read {
+            Some(mark) => Ok(Some(mark)),
+            None => Ok(state::mark(&self.answer(&["state", "pull"]).await?)),
+        }
     }
 
     /// All outputs, in JSON. Secrets are in it in clear.
@@ -310,20 +334,16 @@ impl Session<'_> {
     }
 }
 
-fn started(subcommand: &'static str) {
-    tracing::debug!(target: "runcord::tool", subcommand, "starting the tool");
-}
-
 /// A start of the tool, which tells when it is over how long it took: so that the tool's share of our time can be told from
 /// our own.
-struct Timed {
+pub(crate) struct Timed {
     subcommand: &'static str,
     since: Instant,
 }
 
 impl Timed {
-    fn start(subcommand: &'static str) -> Self {
-        started(subcommand);
+    pub(crate) fn start(subcommand: &'static str) -> Self {
+        tracing::debug!(target: "runcord::tool", subcommand, "starting the tool");
         Self { subcommand, since: Instant::now() }
     }
 }
@@ -363,6 +383,18 @@ mod tests {
             assert_eq!(numbers(text).is_some_and(|found| found >= OLDEST), new_enough, "{text}");
         }
         assert_eq!(numbers("dev"), None);
+    }
+
+    #[test]
+    fn a_script_is_not_the_tool() {
+        let dir = tempfile::tempdir().unwrap();
+        let program = dir.path().join("terraform");
+        for (bytes, binary) in [(&b"\x7fELF\x02"[..], true), (b"#!/usr/bin/env bash\n", false)] {
+            std::fs::write(&program, bytes).unwrap();
+            assert_eq!(is_binary(&program).unwrap(), binary);
+        }
+        std::fs::write(&program, "#").unwrap();
+        assert!(is_binary(&program).is_err(), "too short to be one");
     }
 
     #[test]

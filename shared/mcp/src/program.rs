@@ -30,6 +30,9 @@ pub trait Host: Debug {
     /// Reaches the target. `settings` say where state and policy are.
     fn connect(&self, settings: &Settings) -> impl Future<Output = Result<Self::T, Refusal>> + Send;
 
+    /// The same for the worker of a run, which holds what it finds against what its plan was made with.
+    fn rejoin(&self, settings: &Settings) -> impl Future<Output = Result<Self::T, Refusal>> + Send;
+
     /// The options that lead to the very same target once more: a worker is started with them.
     fn again(&self, target: &Self::T) -> Vec<(&'static str, OsString)>;
 }
@@ -123,7 +126,7 @@ async fn take_up_for_ever<T: Target>(service: Arc<Service<T>>) {
 
 async fn work<H: Host>(host: &H, settings: &Settings, run: &RunId) -> Result<(), Failed> {
     worker::leave_session();
-    worker::work_in(|| host.connect(settings), &settings.state, run)
+    worker::work_in(|| host.rejoin(settings), &settings.state, run)
         .await
         .map_err(|error| Failed { report: miette::miette!("{error}"), code: 3 })
 }

@@ -42,8 +42,10 @@ pub struct Service<T: Target> {
 
 /// How long a worker may be on its way to its run's lock before another is started.
 const LAUNCH_AGAIN: Duration = Duration::from_secs(5);
-/// How often a waiting `run_status` reads the ledger.
-const POLL_EVERY: Duration = Duration::from_millis(100);
+/// How often a waiting `run_status` asks whether another process wrote to the ledger.
+const ASK_EVERY: Duration = Duration::from_millis(10);
+/// How often it looks all the same: time alone ends plans, and what this process writes is not told.
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Deserialize)]
 struct ApplyArgs {
@@ -338,6 +340,8 @@ impl<T: Target> Service<T> {
         let until = Instant::now() + Duration::from_secs(args.wait_seconds.min(60));
         let mut last: Option<Value> = None;
         loop {
+            // Before what it shows is read: what is written meanwhile is then seen at once.
+            let seen = ledger.changes().map_err(|e| refuse::ledger(&e))?;
             let shown = self.shown(ledger, principal, loaded, &args.id)?;
             if last.as_ref() != Some(&shown.contract) {
                 progress.note(shown.done, Some(shown.of), shown.summary);
@@ -346,7 +350,7 @@ impl<T: Target> Service<T> {
                 return Ok(shown.contract);
             }
             last = Some(shown.contract);
-            tokio::time::sleep(POLL_EVERY).await;
+            until_written(ledger, seen).await?;
         }
     }
 
@@ -526,6 +530,15 @@ fn read<D: serde::de::DeserializeOwned>(args: &Map<String, Value>) -> Result<D, 
     // The input schema was held by now: what is left are the grammars of ids.
     serde_json::from_value(Value::Object(args.clone()))
         .map_err(|_| invalid("arguments", "must follow the tool's input schema"))
+}
+
+/// Waits until another process has written to the ledger since that [`Ledger::changes`], but not for long.
+async fn until_written(ledger: &Ledger, seen: i64) -> Result<(), Refusal> {
+    let since = Instant::now();
+    while since.elapsed() < LOOK_EVERY && ledger.changes().map_err(|e| refuse::ledger(&e))? == seen {
+        tokio::time::sleep(ASK_EVERY).await;
+    }
+    Ok(())
 }
 
 fn unknown_runbook() -> Refusal {

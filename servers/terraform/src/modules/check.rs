@@ -105,7 +105,7 @@ impl Findings<'_> {
         if !config.get("path").is_some_and(Value::is_string) {
             self.say("local", "needs a `path`", "such as `{path: network/terraform.tfstate}`");
         }
-        let several = module.workspaces.iter().any(|workspace| workspace.as_str() != "default");
+        let several = module.workspaces.iter().any(|workspace| !workspace.is_default());
         if several && !config.get("workspace_dir").is_some_and(Value::is_string) {
             self.say(
                 "local",

@@ -13,7 +13,7 @@ use runcord_model::{Digest, Refusal};
 
 use crate::disk;
 use crate::modules::Module;
-use crate::names::{Commit, VariableName};
+use crate::names::{Commit, VariableName, WorkspaceName};
 
 mod git;
 mod keep;
@@ -80,6 +80,11 @@ impl Configuration {
     pub(crate) fn whole(&self, module: &Module) -> &Path {
         let deep = module.directory.as_str().split('/').count();
         self.directory.ancestors().nth(deep).unwrap_or(&self.directory)
+    }
+
+    /// The file that the state of a workspace is kept in; none where its backend is something else.
+    pub(crate) fn state_file(&self, workspace: &WorkspaceName) -> Option<PathBuf> {
+        ours::state_file(&self.directory, workspace)
     }
 
     /// Lets the tool write into the folder that it runs in, for as long as it applies. A state that its backend does not

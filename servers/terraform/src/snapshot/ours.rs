@@ -1,14 +1,15 @@
 //! The two files of ours in a root module's folder: the backend that is forced upon it, and the values of its variables.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
 use super::tree::{Runs, Tree};
 use super::unfit::SnapshotError;
 use crate::modules::{Backend, Module};
-use crate::names::VariableName;
+use crate::names::{VariableName, WorkspaceName};
 
 /// Read after all other files, and in place of what they say.
 const BACKEND: &str = "runcord_override.tf.json";
@@ -47,6 +48,18 @@ pub(super) fn fits(tree: &Tree, root: &Path, module: &Module) -> Result<(), Snap
         }
     }
     Ok(())
+}
+
+/// The file in which the backend that was forced upon a root module's `folder` keeps the state of a workspace; none where it
+/// is no file (<https://developer.hashicorp.com/terraform/language/backend/local>).
+pub(super) fn state_file(folder: &Path, workspace: &WorkspaceName) -> Option<PathBuf> {
+    let forced: Value = serde_json::from_slice(&fs::read(folder.join(BACKEND)).ok()?).ok()?;
+    let local = forced.pointer("/terraform/backend/local")?;
+    let setting = |key| local.get(key).and_then(Value::as_str).map(PathBuf::from);
+    match workspace.is_default() {
+        true => setting("path"),
+        false => Some(setting("workspace_dir")?.join(workspace.as_str()).join("terraform.tfstate")),
+    }
 }
 
 fn path(module: &Module, name: &str) -> String {

@@ -3,35 +3,35 @@
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 /// One start of the tool.
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
     pub(crate) subcommand: String,
+    /// When it ended.
+    ended: Timestamp,
     /// How long it took, in ms.
     pub(crate) took: f64,
 }
 
-/// All starts that a log tells of, in their order.
+impl Start {
+    fn began(&self) -> Timestamp {
+        #[expect(clippy::cast_possible_truncation, reason = "microseconds of minutes")]
+        let took = SignedDuration::from_micros((self.took * 1e3) as i64);
+        self.ended - took
+    }
+}
+
+/// All starts that a log tells of, in the order of their ends.
 pub(crate) fn all(log: &Path) -> Result<Vec<Start>> {
     let text = std::fs::read_to_string(log).with_context(|| format!("no log {}", log.display()))?;
-    let mut starts: Vec<Start> = Vec::new();
-    let mut applying: Option<Timestamp> = None;
+    let mut starts = Vec::new();
     for line in text.lines().filter(|line| line.contains("runcord::tool")) {
-        let at: Timestamp = line.split(' ').next().unwrap_or_default().parse()?;
+        let ended: Timestamp = line.split(' ').next().unwrap_or_default().parse()?;
         let subcommand = quoted(line, "subcommand=").context("a start without its subcommand")?;
-        // Nobody says when an apply has ended; the state is read then, at once.
-        if let Some(since) = applying.take() {
-            starts.push(Start {
-                subcommand: "apply".to_owned(),
-                took: at.duration_since(since).as_secs_f64() * 1e3,
-            });
-        }
-        match line.split("took=").nth(1) {
-            Some(took) => starts.push(Start { subcommand, took: took.trim().parse::<f64>()? / 1e3 }),
-            None if subcommand == "apply" => applying = Some(at),
-            None => {}
+        if let Some(took) = line.split("took=").nth(1) {
+            starts.push(Start { subcommand, ended, took: took.trim().parse::<f64>()? / 1e3 });
         }
     }
     Ok(starts)
@@ -41,7 +41,16 @@ fn quoted(line: &str, key: &str) -> Option<String> {
     Some(line.split(key).nth(1)?.split('"').nth(1)?.to_owned())
 }
 
-/// The time of these starts together, in ms.
+/// The time in which at least one of these starts was under way, in ms.
 pub(crate) fn time<'s>(starts: impl IntoIterator<Item = &'s Start>) -> f64 {
-    starts.into_iter().map(|start| start.took).sum()
+    let mut spans: Vec<_> = starts.into_iter().map(|start| (start.began(), start.ended)).collect();
+    spans.sort_unstable();
+    let (mut total, mut until) = (0.0, Timestamp::MIN);
+    for (began, ended) in spans {
+        if ended > until {
+            total += ended.duration_since(began.max(until)).as_secs_f64() * 1e3;
+            until = ended;
+        }
+    }
+    total
 }
