@@ -71,7 +71,9 @@ impl Desk {
         let text = cli_config(folder, mirror.as_deref());
         // Servers with other mirrors may share the state folder: each has a file of its own, which nobody changes.
         let name = format!("{}.tfrc", disk::hex(&disk::digest_of(text.as_bytes())));
-        disk::replace(folder, &name, text.as_bytes())?;
+        if fs::read(folder.join(&name)).ok().as_deref() != Some(text.as_bytes()) {
+            disk::replace(folder, &name, text.as_bytes())?;
+        }
         Ok(Self { folder: folder.to_owned(), cli_config: folder.join(name), made: Arc::default() })
     }
 

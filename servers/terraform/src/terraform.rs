@@ -165,6 +165,8 @@ impl Terraform {
         if found != it.rests_on.providers || tool != it.rests_on.tool {
             return Err(refused("the tool or its providers are not those that planned; nothing was applied"));
         }
+        // The very same binary needs not be asked once more.
+        prober.tool.is_of(&it.rests_on.version);
         Ok(Ready { configuration, saved })
     }
 

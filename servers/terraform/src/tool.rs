@@ -114,6 +114,12 @@ impl Tool {
         Ok(version)
     }
 
+    /// Lets it be known that this binary has told its version before.
+    pub(crate) fn is_of(&self, version: &str) {
+        // Whoever asked meanwhile got the same.
+        let _ = self.version.set(version.to_owned());
+    }
+
     async fn ask_version(&self) -> Result<String, Refusal> {
         let name = self.name;
         let _timed = Timed::start("version");

@@ -78,7 +78,7 @@ impl Set {
                 "run it again",
             ));
         }
-        let text = |(_, part): &(&str, Part)| part.first().map(|(_, text)| text.clone());
+        let text = |(_, part): &(&str, Part)| part.first().map(|(_, text)| text.clone().into_owned());
         let approvers =
             parts.iter().find(|(name, _)| *name == "approvers").and_then(text).unwrap_or_default();
         Ok(Self { loaded, parts, approvers })
@@ -174,7 +174,7 @@ fn change(state: &std::path::Path, before: Option<&Authority>, name: &'static st
     let known = digest.and_then(|digest| snapshot::kept(state, digest)).or_else(|| {
         // The authority itself carries the text of its approvers.
         let text = before.filter(|_| name == "approvers")?.approvers.clone();
-        Some(vec![("approvers".to_owned(), text)])
+        Some(vec![("approvers".to_owned(), text.into())])
     });
     Change {
         part: name,

@@ -4,13 +4,13 @@
 use std::path::{Path, PathBuf};
 
 use runcord_model::Digest;
-use runcord_runtime::library::{Digests, Texts, is_of_targets};
+use runcord_runtime::library::{Digests, Text, Texts, is_of_targets};
 
 use crate::failure::Failure;
 use crate::files;
 
 /// The files of one part: by name, with their texts.
-pub(crate) type Part = Vec<(String, String)>;
+pub(crate) type Part = Vec<Text>;
 
 /// The five parts of an authority, by the names that `differing` uses.
 pub(crate) fn parts(texts: &Texts) -> Vec<(&'static str, Part)> {
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     fn part(text: &str) -> Part {
-        vec![("people.yaml".to_owned(), text.to_owned())]
+        vec![("people.yaml".to_owned(), text.to_owned().into())]
     }
 
     #[test]

@@ -6,15 +6,17 @@
 use std::ffi::OsString;
 use std::fmt::Debug;
 use std::net::SocketAddr;
+use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::thread;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use miette::Report;
 use runcord_model::{Principal, Refusal, RunId};
 use runcord_runtime::launch::Launcher;
-use runcord_runtime::library::Library;
+use runcord_runtime::library::{Library, LoadError};
 use runcord_runtime::service::Service;
 use runcord_runtime::settings::{Options, Origin, Settings, login};
 use runcord_runtime::target::{Actions, Target};
@@ -100,8 +102,7 @@ async fn run<H: Host>(common: Common, host: H) -> Result<(), Failed> {
 }
 
 async fn serve<H: Host>(host: &H, settings: Settings) -> Result<(), Failed> {
-    let library = Library::load(&settings, <H::T as Target>::A::catalog())
-        .map_err(|e| Failed { report: e.into(), code: 1 })?;
+    let library = load::<H>(&settings).map_err(|e| Failed { report: e.into(), code: 1 })?;
     let principal = library.current().policies.principal(&login(), settings.agent.as_str());
     let principal: Principal = principal.map_err(|e| Failed { report: miette::miette!("{e}"), code: 1 })?;
     let target = host.connect(&settings).await.map_err(surroundings)?;
@@ -112,6 +113,13 @@ async fn serve<H: Host>(host: &H, settings: Settings) -> Result<(), Failed> {
     let served = serve_stdio(service, principal).await;
     looking.abort();
     served.map_err(|e| Failed { report: miette::miette!("{e}"), code: 3 })
+}
+
+/// Loads on a thread of its own, whose stack goes with it: parsers go deep, and the depth of this one's stack would stay in
+/// memory for as long as it serves.
+fn load<H: Host>(settings: &Settings) -> Result<Library, LoadError> {
+    let load = || Library::load(settings, <H::T as Target>::A::catalog());
+    thread::scope(|scope| scope.spawn(load).join()).unwrap_or_else(|panic| resume_unwind(panic))
 }
 
 /// A run whose worker died is found by any server of the same target, at its start and from then on.

@@ -3,6 +3,7 @@
 //! Both are read anew whenever their files change. A set that cannot be read leaves the last good one in
 //! place, loudly; at start there is no last good one, and the server does not start.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -60,13 +61,16 @@ pub struct LoadError {
     pub problems: Vec<Report>,
 }
 
-/// The files of a set as they were read, before anything is made of them: each by name, with its text.
+/// A file by name, with its text: what ships is in this program already.
+pub type Text = (String, Cow<'static, str>);
+
+/// The files of a set as they were read, before anything is made of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Texts {
     /// The policy folder.
-    pub policy: Vec<(String, String)>,
+    pub policy: Vec<Text>,
     /// The runbooks of every server.
-    pub runbooks: Vec<(String, String)>,
+    pub runbooks: Vec<Text>,
 }
 
 /// The loaded set with where it came from, so that it can be read anew.
@@ -189,7 +193,7 @@ fn read(settings: &Settings) -> Result<Texts, LoadError> {
     let policy = match &settings.policy {
         Origin::Shipped => runcord_policy::shipped_files()
             .iter()
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .map(|(name, text)| ((*name).to_owned(), Cow::Borrowed(*text)))
             .collect(),
         Origin::Folder(dir) => folder(dir, "policy", is_policy)?,
     };
@@ -197,7 +201,7 @@ fn read(settings: &Settings) -> Result<Texts, LoadError> {
         Origin::Shipped => runcord_runbooks::shipped()
             .iter()
             .chain(runcord_runbooks::optional())
-            .map(|(name, text)| ((*name).to_owned(), (*text).to_owned()))
+            .map(|(name, text)| ((*name).to_owned(), Cow::Borrowed(*text)))
             .collect(),
         Origin::Folder(dir) => {
             folder(dir, "runbooks", |name| name.ends_with(".yaml") || name.ends_with(".yml"))?
@@ -214,7 +218,7 @@ fn read(settings: &Settings) -> Result<Texts, LoadError> {
 }
 
 /// The wanted files of a folder, of the folders directly in it and of their folders `optional`, by name, in order.
-fn folder(dir: &Path, what: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<(String, String)>, LoadError> {
+fn folder(dir: &Path, what: &str, wanted: impl Fn(&str) -> bool) -> Result<Vec<Text>, LoadError> {
     let mut found = Vec::new();
     gather(dir, "", &wanted, &mut found).map_err(|(path, error)| LoadError {
         what: format!("the {what} folder {}", dir.display()),
@@ -237,7 +241,7 @@ fn gather(
     dir: &Path,
     prefix: &str,
     wanted: &impl Fn(&str) -> bool,
-    found: &mut Vec<(String, String)>,
+    found: &mut Vec<Text>,
 ) -> Result<(), Unread> {
     let at = |path: &Path| {
         let path = path.to_path_buf();
@@ -260,7 +264,7 @@ fn gather(
             return Err((path, "a folder this deep is not read; move its files up".to_owned()));
         } else if wanted(&name) {
             let text = std::fs::read_to_string(&path).map_err(at(&path))?;
-            found.push((format!("{prefix}{name}"), text));
+            found.push((format!("{prefix}{name}"), Cow::Owned(text)));
         }
     }
     Ok(())
@@ -294,7 +298,12 @@ fn policies(texts: &Texts) -> Result<Policies, LoadError> {
     }
     let named = |name: &str| (name.to_owned(), text_of(&texts.policy, name).to_owned());
     let source = runcord_policy::Source {
-        rules: texts.policy.iter().filter(|(file, _)| file.ends_with(".cedar")).cloned().collect(),
+        rules: texts
+            .policy
+            .iter()
+            .filter(|(file, _)| file.ends_with(".cedar"))
+            .map(|(file, text)| (file.clone(), text.clone().into_owned()))
+            .collect(),
         schema: named("schema.cedarschema"),
         people: named("people.yaml"),
         approvers: named("approvers"),
@@ -304,26 +313,23 @@ fn policies(texts: &Texts) -> Result<Policies, LoadError> {
     Policies::load(source).map_err(error)
 }
 
-fn text_of<'a>(files: &'a [(String, String)], name: &str) -> &'a str {
+fn text_of<'a>(files: &'a [Text], name: &str) -> &'a str {
     files.iter().find(|(file, _)| file == name).map_or("", |(_, text)| text)
 }
 
-fn tree(files: &[(String, String)]) -> Digest {
-    let files: Vec<_> = files.iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
+fn tree<'a>(files: impl IntoIterator<Item = &'a Text>) -> Digest {
+    let files: Vec<_> = files.into_iter().map(|(name, text)| (name.as_str(), text.as_bytes())).collect();
     runcord_seal::digest_tree(&files)
 }
 
 fn digests(texts: &Texts) -> Digests {
-    let of = |files: &[(String, String)], wanted: &dyn Fn(&str) -> bool| {
-        let chosen: Vec<_> = files.iter().filter(|(name, _)| wanted(name)).cloned().collect();
-        tree(&chosen)
-    };
+    let of = |wanted: &dyn Fn(&str) -> bool| tree(texts.policy.iter().filter(|(name, _)| wanted(name)));
     Digests {
-        rules: of(&texts.policy, &|name| name.ends_with(".cedar") || name == "schema.cedarschema"),
-        people: of(&texts.policy, &|name| name == "people.yaml"),
-        approvers: of(&texts.policy, &|name| name == "approvers"),
-        targets: of(&texts.policy, &is_of_targets),
-        runbooks: of(&texts.runbooks, &|_| true),
+        rules: of(&|name| name.ends_with(".cedar") || name == "schema.cedarschema"),
+        people: of(&|name| name == "people.yaml"),
+        approvers: of(&|name| name == "approvers"),
+        targets: of(&is_of_targets),
+        runbooks: tree(&texts.runbooks),
     }
 }
 
@@ -382,7 +388,7 @@ mod tests {
         let now = texts(&[]);
         let mut changed = now.clone();
         let modules = changed.policy.iter_mut().find(|(name, _)| name == "modules.yaml").unwrap();
-        modules.1.push_str("# another word\n");
+        modules.1.to_mut().push_str("# another word\n");
         let (before, after) = (digests(&now), digests(&changed));
         assert_ne!(before.targets, after.targets);
         assert_eq!(Digests { targets: before.targets.clone(), ..after }, before, "nothing else changes");

@@ -2,11 +2,12 @@
 
 use runcord_model::RunbookName;
 
+use crate::library::Text;
+
 /// The folder, wherever it is in the folder of runbooks.
 pub(crate) const FOLDER: &str = "optional";
 
-/// Files by name, each with its text.
-type Texts = Vec<(String, String)>;
+type Texts = Vec<Text>;
 
 /// All files but the optional ones that nobody named.
 ///
@@ -34,6 +35,8 @@ fn name_of(file: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::Cow;
+
     use super::*;
 
     fn named(names: &[&str]) -> Vec<RunbookName> {
@@ -41,7 +44,7 @@ mod tests {
     }
 
     fn files(names: &[&str]) -> Texts {
-        names.iter().map(|name| ((*name).to_owned(), String::new())).collect()
+        names.iter().map(|name| ((*name).to_owned(), Cow::Borrowed(""))).collect()
     }
 
     fn loaded(names: &[&str]) -> Vec<String> {

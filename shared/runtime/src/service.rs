@@ -43,7 +43,7 @@ pub struct Service<T: Target> {
 /// How long a worker may be on its way to its run's lock before another is started.
 const LAUNCH_AGAIN: Duration = Duration::from_secs(5);
 /// How often a waiting `run_status` asks whether another process wrote to the ledger.
-const ASK_EVERY: Duration = Duration::from_millis(10);
+const ASK_EVERY: Duration = Duration::from_millis(5);
 /// How often it looks all the same: time alone ends plans, and what this process writes is not told.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
