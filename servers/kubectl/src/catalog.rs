@@ -1,8 +1,8 @@
 //! All that this server can do and see, as data: what a runbook is checked against when it is loaded.
 
 use runcord_model::action::{BadStep, Scopes, StepCall};
-use runcord_model::{ActionSpec, Catalog, EffectKind};
-use schemars::{JsonSchema, schema_for};
+use runcord_model::{ActionSpec, Catalog};
+use schemars::schema_for;
 use serde_json::{Value, json};
 
 use crate::actions::{
@@ -31,108 +31,116 @@ pub fn catalog() -> Catalog {
     Catalog {
         server: "kubectl",
         actions: vec![
-            mutating::<OnNode>("cordon", "Makes a node unschedulable.", NODE),
-            mutating::<OnNode>("uncordon", "Makes a node schedulable again.", NODE),
-            mutating::<Drain>("drain", "Evicts the pods of a cordoned node, a batch at a time.", DRAIN),
-            mutating::<Restart>(
+            ActionSpec::mutating::<OnNode>("cordon", "Makes a node unschedulable.", NODE),
+            ActionSpec::mutating::<OnNode>("uncordon", "Makes a node schedulable again.", NODE),
+            ActionSpec::mutating::<Drain>(
+                "drain",
+                "Evicts the pods of a cordoned node, a batch at a time.",
+                DRAIN,
+            ),
+            ActionSpec::mutating::<Restart>(
                 "restart",
                 "Replaces the pods of a workload, as its update strategy says.",
                 WORKLOAD,
             ),
-            mutating::<RevertRestart>(
+            ActionSpec::mutating::<RevertRestart>(
                 "revert_restart",
                 "Puts a workload's restart time back, which replaces its pods once more.",
                 WORKLOAD,
             ),
-            mutating::<Scale>("scale", "Changes how many replicas a workload has.", WORKLOAD),
-            reading::<WorkloadRef, Status>(
+            ActionSpec::mutating::<Scale>("scale", "Changes how many replicas a workload has.", WORKLOAD),
+            ActionSpec::reading::<WorkloadRef, Status>(
                 "workload_status",
                 "Looks at a workload, its pods and its recent warnings.",
                 STATUS,
             ),
-            reading::<PodLogs, Logs>(
+            ActionSpec::reading::<PodLogs, Logs>(
                 "pod_logs",
                 "Reads a pod's log: bounded, filtered literally, in pages.",
                 &[],
             ),
-            reading::<OnNode, NodeStatus>(
+            ActionSpec::reading::<OnNode, NodeStatus>(
                 "node_status",
                 "Looks at a node, its pods and its recent warnings.",
                 &[],
             ),
-            reading::<WorkloadRef, History>(
+            ActionSpec::reading::<WorkloadRef, History>(
                 "rollout_history",
                 "Lists the revisions of a workload that can still be gone back to.",
                 STATUS,
             ),
-            reading::<RecentEvents, Events>(
+            ActionSpec::reading::<RecentEvents, Events>(
                 "recent_events",
                 "Reads the recent events of a namespace or of one object: warnings first, in pages.",
                 &[],
             ),
-            mutating::<RollBack>(
+            ActionSpec::mutating::<RollBack>(
                 "roll_back",
                 "Puts the pod template of an earlier revision back.",
                 ROLL_BACK,
             ),
-            mutating::<EvictPod>("evict_pod", "Evicts one pod that a controller makes anew.", EVICT_POD),
-            mutating::<SuspendCronJob>(
+            ActionSpec::mutating::<EvictPod>(
+                "evict_pod",
+                "Evicts one pod that a controller makes anew.",
+                EVICT_POD,
+            ),
+            ActionSpec::mutating::<SuspendCronJob>(
                 "suspend_cronjob",
                 "Suspends a CronJob, or lets it go on.",
                 &["cron_job"],
             ),
-            mutating::<CleanJobs>(
+            ActionSpec::mutating::<CleanJobs>(
                 "clean_jobs",
                 "Deletes Jobs that finished long enough ago, and what they own.",
                 &["finished_jobs"],
             ),
-            mutating::<ReleaseNode>(
+            ActionSpec::mutating::<ReleaseNode>(
                 "release_node",
                 "Declares a dead node out of service, so that its pods and volumes are let go.",
                 RELEASE,
             ),
-            mutating::<ReclaimNode>(
+            ActionSpec::mutating::<ReclaimNode>(
                 "reclaim_node",
                 "Takes a node back into service.",
                 &["node", "nodes", "vitals"],
             ),
-            mutating::<RotateSecret>(
+            ActionSpec::mutating::<RotateSecret>(
                 "rotate_secret",
                 "Puts new random values into a Secret, keeps those before, and restarts who uses it.",
                 SECRET,
             ),
-            mutating::<RestoreSecret>(
+            ActionSpec::mutating::<RestoreSecret>(
                 "restore_secret",
                 "Puts kept values of a Secret back, and restarts who uses it.",
                 SECRET,
             ),
-            mutating::<RotateTaughtSecret>(
+            ActionSpec::mutating::<RotateTaughtSecret>(
                 "rotate_taught_secret",
                 "Makes a new value, has a backend learn and take it, then puts it in and restarts who uses it.",
                 SECRET,
             ),
-            mutating::<RestoreTaughtSecret>(
+            ActionSpec::mutating::<RestoreTaughtSecret>(
                 "restore_taught_secret",
                 "Has a backend learn a kept value again, then puts it back and restarts who uses it.",
                 SECRET,
             ),
-            reading::<FindConsumers, Consumers>(
+            ActionSpec::reading::<FindConsumers, Consumers>(
                 "find_consumers",
                 "Looks for everybody who uses a Secret, a ConfigMap or a volume claim.",
                 &[],
             ),
-            mutating::<GrowClaim>(
+            ActionSpec::mutating::<GrowClaim>(
                 "grow_claim",
                 "Asks for a larger volume, and waits until it has grown.",
                 &["claim"],
             ),
-            mutating::<PurgeQueue>(
+            ActionSpec::mutating::<PurgeQueue>(
                 "purge_queue",
                 "Empties a queue by a command in a container; another one says beforehand how much is in it.",
                 &["queue"],
             ),
         ],
-        observation: schema_of::<Observation>(),
+        observation: schema_for!(Observation).to_value(),
         sample: sample(),
         check,
     }
@@ -140,34 +148,6 @@ pub fn catalog() -> Catalog {
 
 fn check(call: &StepCall) -> Result<Scopes, BadStep> {
     Action::read(call).map(|action| action.scopes())
-}
-
-fn mutating<W: JsonSchema>(
-    name: &'static str,
-    doc: &'static str,
-    observes: &'static [&'static str],
-) -> ActionSpec {
-    ActionSpec {
-        name,
-        doc,
-        effect: EffectKind::Mutating,
-        with: schema_of::<W>(),
-        output: json!(false),
-        observes,
-    }
-}
-
-fn reading<W: JsonSchema, O: JsonSchema>(
-    name: &'static str,
-    doc: &'static str,
-    observes: &'static [&'static str],
-) -> ActionSpec {
-    let output = schema_of::<O>();
-    ActionSpec { name, doc, effect: EffectKind::ReadOnly, with: schema_of::<W>(), output, observes }
-}
-
-fn schema_of<T: JsonSchema>() -> Value {
-    schema_for!(T).to_value()
 }
 
 /// A small shop on a small cluster: every variable is there, and no list is empty.
@@ -242,7 +222,7 @@ mod tests {
             assert!(!action.with.to_string().contains("$ref"), "{} needs no other document", action.name);
             assert_eq!(
                 action.output == json!(false),
-                action.effect == EffectKind::Mutating,
+                action.effect == runcord_model::EffectKind::Mutating,
                 "{}",
                 action.name
             );

@@ -1,9 +1,8 @@
 //! All that this server can do and see, as data: what a runbook is checked against when it is loaded.
 
 use runcord_model::action::{BadStep, Scopes, StepCall};
-use runcord_model::{ActionSpec, Catalog, EffectKind};
-use schemars::{JsonSchema, schema_for};
-use serde_json::{Value, json};
+use runcord_model::{ActionSpec, Catalog};
+use schemars::schema_for;
 
 use crate::actions::{Action, AtCommit, Earlier, Named, OnModule, Replace, SetPool, Unlock};
 use crate::observe::{Observation, sample};
@@ -16,42 +15,50 @@ pub(crate) fn catalog() -> Catalog {
     Catalog {
         server: "terraform",
         actions: vec![
-            mutating::<OnModule>(
+            ActionSpec::mutating::<OnModule>(
                 "apply_configuration",
                 "Makes the world as the configuration of a root module says.",
                 PLANNED,
             ),
-            mutating::<Replace>(
+            ActionSpec::mutating::<Replace>(
                 "replace_instance",
                 "Makes one resource instance anew, and the world as the configuration says.",
                 PLANNED,
             ),
-            mutating::<SetPool>(
+            ActionSpec::mutating::<SetPool>(
                 "set_pool",
                 "Makes the world as the configuration says with another value of one variable.",
                 PLANNED,
             ),
-            mutating::<AtCommit>(
+            ActionSpec::mutating::<AtCommit>(
                 "apply_commit",
                 "Makes the world as the configuration of an earlier commit says.",
                 PLANNED,
             ),
-            mutating::<Earlier>(
+            ActionSpec::mutating::<Earlier>(
                 "apply_earlier",
                 "Makes the world as a configuration says that was applied before.",
                 PLANNED,
             ),
-            mutating::<OnModule>(
+            ActionSpec::mutating::<OnModule>(
                 "accept_drift",
                 "Takes what has changed in the world into the state, and changes nothing in the world.",
                 PLANNED,
             ),
-            mutating::<Unlock>("unlock_state", "Breaks the lock of a state.", &["lock"]),
-            reading::<Named, Drift>("detect_drift", "Compares the world with the state."),
-            reading::<Named, Resources>("list_resources", "Lists the resource instances that a state holds."),
-            reading::<Named, Outputs>("show_outputs", "Shows the outputs of a state that are not sensitive."),
+            ActionSpec::mutating::<Unlock>("unlock_state", "Breaks the lock of a state.", &["lock"]),
+            ActionSpec::reading::<Named, Drift>("detect_drift", "Compares the world with the state.", &[]),
+            ActionSpec::reading::<Named, Resources>(
+                "list_resources",
+                "Lists the resource instances that a state holds.",
+                &[],
+            ),
+            ActionSpec::reading::<Named, Outputs>(
+                "show_outputs",
+                "Shows the outputs of a state that are not sensitive.",
+                &[],
+            ),
         ],
-        observation: schema_of::<Observation>(),
+        observation: schema_for!(Observation).to_value(),
         sample: sample(),
         check,
     }
@@ -61,38 +68,11 @@ fn check(call: &StepCall) -> Result<Scopes, BadStep> {
     Action::read(call).map(|action| action.scopes())
 }
 
-fn mutating<W: JsonSchema>(
-    name: &'static str,
-    doc: &'static str,
-    observes: &'static [&'static str],
-) -> ActionSpec {
-    ActionSpec {
-        name,
-        doc,
-        effect: EffectKind::Mutating,
-        with: schema_of::<W>(),
-        output: json!(false),
-        observes,
-    }
-}
-
-fn reading<W: JsonSchema, O: JsonSchema>(name: &'static str, doc: &'static str) -> ActionSpec {
-    ActionSpec {
-        name,
-        doc,
-        effect: EffectKind::ReadOnly,
-        with: schema_of::<W>(),
-        output: schema_of::<O>(),
-        observes: &[],
-    }
-}
-
-fn schema_of<T: JsonSchema>() -> Value {
-    schema_for!(T).to_value()
-}
-
 #[cfg(test)]
 mod tests {
+    use runcord_model::EffectKind;
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn keys(value: &Value) -> Vec<String> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -34,6 +34,28 @@ pub struct ActionSpec {
     pub output: Value,
     /// The observation variables that its probe fills, and that CEL in a runbook using it may name.
     pub observes: &'static [&'static str],
+}
+
+impl ActionSpec {
+    /// An action that mutates, whose `with` is a `W`.
+    pub fn mutating<W: JsonSchema>(
+        name: &'static str,
+        doc: &'static str,
+        observes: &'static [&'static str],
+    ) -> Self {
+        let with = schema_for!(W).to_value();
+        Self { name, doc, effect: EffectKind::Mutating, with, output: Value::Bool(false), observes }
+    }
+
+    /// An action that only looks, whose `with` is a `W` and which returns an `O`.
+    pub fn reading<W: JsonSchema, O: JsonSchema>(
+        name: &'static str,
+        doc: &'static str,
+        observes: &'static [&'static str],
+    ) -> Self {
+        let (with, output) = (schema_for!(W).to_value(), schema_for!(O).to_value());
+        Self { name, doc, effect: EffectKind::ReadOnly, with, output, observes }
+    }
 }
 
 /// All that a server can do and see, as data: what a runbook is checked against when it is loaded.
