@@ -70,7 +70,7 @@ impl Parsed {
 
         let (steps, undo) = (steps::of_steps(&spec.steps), steps::of_undo(&spec.undo));
         let actions = steps.iter().chain(&undo).filter_map(|step| catalog.action(step.action()));
-        let observed = Observed::by(actions, catalog);
+        let observed = Observed::by(actions, checker);
         let seen = Before::Seen { observation: &observed.variables, sample: &observed.sample };
 
         let shape = faults.count();

@@ -11,6 +11,8 @@ use serde_json::Value;
 /// the first runbook needs it, and kept for the others: that is most of what checking a library costs.
 pub struct Checker<'c> {
     pub(crate) catalog: &'c Catalog,
+    /// The schema of what the server observes.
+    pub(crate) observation: Value,
     schemas: BTreeMap<&'static str, OnceCell<Option<Validator>>>,
 }
 
@@ -18,13 +20,13 @@ impl<'c> Checker<'c> {
     /// Checks all that can be told of a file: what people who write and activate runbooks want.
     pub fn thorough(catalog: &'c Catalog) -> Self {
         let schemas = catalog.actions.iter().map(|action| (action.name, OnceCell::new())).collect();
-        Self { catalog, schemas }
+        Self { catalog, observation: catalog.observation.to_value(), schemas }
     }
 
     /// Leaves the schemas of fields out. They are published for whoever writes runbooks; what counts when a call comes
     /// is whether the server can read the step, and that is tried all the same. For a server's start.
     pub fn quick(catalog: &'c Catalog) -> Self {
-        Self { catalog, schemas: BTreeMap::new() }
+        Self { catalog, observation: catalog.observation.to_value(), schemas: BTreeMap::new() }
     }
 
     /// The name of the server.
@@ -40,7 +42,8 @@ impl<'c> Checker<'c> {
 
     fn against_schema(&self, action: &ActionSpec, call: &StepCall) -> Option<(String, String)> {
         let compiled = self.schemas.get(action.name)?;
-        let Some(schema) = compiled.get_or_init(|| jsonschema::validator_for(&action.with).ok()) else {
+        let Some(schema) = compiled.get_or_init(|| jsonschema::validator_for(&action.with.to_value()).ok())
+        else {
             return Some((action.name.to_owned(), "the action's schema is not one".to_owned()));
         };
         let error = schema.validate(&Value::Object(call.with.clone())).err()?.to_owned();

@@ -1,10 +1,11 @@
 //! Compiles the checks of a runbook against what its actions observe, and tries them on the sample.
 
-use runcord_model::{ActionSpec, Catalog};
+use runcord_model::ActionSpec;
 use serde_json::{Map, Value};
 
 use crate::about::line;
 use crate::cel::{self, Always, BadCel, Check, Field, PARAMS, Scene, Scope, Type};
+use crate::checker::Checker;
 use crate::duration;
 use crate::faults::Faults;
 use crate::file::{At, CheckRaw};
@@ -18,11 +19,12 @@ pub(crate) struct Observed {
 }
 
 impl Observed {
-    pub(crate) fn by<'a>(actions: impl Iterator<Item = &'a ActionSpec>, catalog: &Catalog) -> Self {
+    pub(crate) fn by<'a>(actions: impl Iterator<Item = &'a ActionSpec>, checker: &Checker<'_>) -> Self {
+        let Checker { catalog, observation, .. } = checker;
         let (mut fields, mut sample) = (std::collections::BTreeMap::new(), Map::new());
         for name in actions.flat_map(|action| action.observes) {
-            let schema = catalog.observation.get("properties").and_then(|p| p.get(name));
-            let found = schema.map_or(Type::Any, |schema| Type::of(schema, &catalog.observation));
+            let schema = observation.get("properties").and_then(|p| p.get(name));
+            let found = schema.map_or(Type::Any, |schema| Type::of(schema, observation));
             fields.insert((*name).to_owned(), Field { r#type: found, always: Always::Yes });
             sample.extend(catalog.sample.get(name).map(|value| ((*name).to_owned(), value.clone())));
         }

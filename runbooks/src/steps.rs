@@ -75,8 +75,9 @@ pub(crate) fn read<'c>(
         }
         seen.push(&step.id);
         let Some(spec) = action(step, catalog, faults) else { continue };
-        refuse_wrong_fields(step, spec, faults);
-        let schema = |key: &str| spec.with.get("properties").and_then(|p| p.get(key)).unwrap_or(&Value::Null);
+        let schema = spec.with.to_value();
+        refuse_wrong_fields(step, spec, &schema, faults);
+        let schema = |key: &str| schema.get("properties").and_then(|p| p.get(key)).unwrap_or(&Value::Null);
         let with = step.with.0.iter().filter_map(|(key, value)| {
             Some((key.value.clone(), field(value, schema(&key.value), params, before, faults)?))
         });
@@ -102,8 +103,8 @@ fn action<'c>(step: &Written<'_>, catalog: &'c Catalog, faults: &mut Faults<'_>)
     found
 }
 
-fn refuse_wrong_fields(step: &Written<'_>, spec: &ActionSpec, faults: &mut Faults<'_>) {
-    let properties = spec.with.get("properties").and_then(Value::as_object);
+fn refuse_wrong_fields(step: &Written<'_>, spec: &ActionSpec, schema: &Value, faults: &mut Faults<'_>) {
+    let properties = schema.get("properties").and_then(Value::as_object);
     let known: Vec<&str> = properties.into_iter().flatten().map(|(name, _)| name.as_str()).collect();
     for (key, _) in &step.with.0 {
         if !known.contains(&key.value.as_str()) {
@@ -111,7 +112,7 @@ fn refuse_wrong_fields(step: &Written<'_>, spec: &ActionSpec, faults: &mut Fault
             faults.add(key.span, message, nearest_or_all(&key.value, &known));
         }
     }
-    let required = spec.with.get("required").and_then(Value::as_array);
+    let required = schema.get("required").and_then(Value::as_array);
     for name in required.into_iter().flatten().filter_map(Value::as_str) {
         if !step.with.0.iter().any(|(key, _)| key.value == name) {
             faults.add(step.action.span, format!("action `{}` needs the field `{name}`", spec.name), None);

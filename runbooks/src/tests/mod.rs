@@ -4,7 +4,7 @@ mod faults;
 mod fill;
 mod ships;
 
-use runcord_model::action::BadStep;
+use runcord_model::action::{BadStep, Schema};
 use runcord_model::{ActionSpec, Catalog, Digest, EffectKind, Scopes, StepCall};
 use serde_json::{Map, Value, json};
 
@@ -19,7 +19,8 @@ fn action(
     observes: &'static [&'static str],
 ) -> ActionSpec {
     let output = if effect == EffectKind::ReadOnly { json!({"type": "object"}) } else { json!(false) };
-    ActionSpec { name, doc: "", effect, with, output, observes }
+    let fixed = |value: Value| Schema::made_by(move || value.clone());
+    ActionSpec { name, doc: "", effect, with: fixed(with), output: fixed(output), observes }
 }
 
 fn object(properties: Value, required: &[&str]) -> Value {
@@ -70,7 +71,13 @@ fn fake_catalog() -> Catalog {
         ),
         action("purge_queue", EffectKind::Mutating, purge_queue(&name), &["queue"]),
     ];
-    Catalog { server: "kubectl", actions, observation: observation(), sample: sample(), check: fake_check }
+    Catalog {
+        server: "kubectl",
+        actions,
+        observation: Schema::made_by(observation),
+        sample: sample(),
+        check: fake_check,
+    }
 }
 
 /// With words that are written out, and values that fill a whole one.

@@ -1,8 +1,7 @@
 //! All that this server can do and see, as data: what a runbook is checked against when it is loaded.
 
-use runcord_model::action::{BadStep, Scopes, StepCall};
+use runcord_model::action::{BadStep, Schema, Scopes, StepCall};
 use runcord_model::{ActionSpec, Catalog};
-use schemars::schema_for;
 use serde_json::{Value, json};
 
 use crate::actions::{
@@ -140,7 +139,7 @@ pub fn catalog() -> Catalog {
                 &["queue"],
             ),
         ],
-        observation: schema_for!(Observation).to_value(),
+        observation: Schema::of::<Observation>(),
         sample: sample(),
         check,
     }
@@ -195,7 +194,7 @@ mod tests {
     #[test]
     fn the_sample_has_every_field_that_the_schema_documents() {
         let catalog = catalog();
-        let declared = &catalog.observation["properties"];
+        let declared = &catalog.observation.to_value()["properties"];
         assert_eq!(keys(&catalog.sample), keys(declared));
         for (name, schema) in declared.as_object().unwrap() {
             assert!(schema["description"].is_string(), "{name} is documented");
@@ -212,16 +211,20 @@ mod tests {
     fn every_action_is_closed_and_observes_what_is_declared() {
         let catalog = catalog();
         for action in &catalog.actions {
-            assert_eq!(action.with["additionalProperties"], json!(false), "{}", action.name);
-            let declared = keys(&catalog.observation["properties"]);
+            assert_eq!(action.with.to_value()["additionalProperties"], json!(false), "{}", action.name);
+            let declared = keys(&catalog.observation.to_value()["properties"]);
             assert!(
                 action.observes.iter().all(|name| declared.contains(&(*name).to_owned())),
                 "{}",
                 action.name
             );
-            assert!(!action.with.to_string().contains("$ref"), "{} needs no other document", action.name);
+            assert!(
+                !action.with.to_value().to_string().contains("$ref"),
+                "{} needs no other document",
+                action.name
+            );
             assert_eq!(
-                action.output == json!(false),
+                action.output.to_value() == json!(false),
                 action.effect == runcord_model::EffectKind::Mutating,
                 "{}",
                 action.name

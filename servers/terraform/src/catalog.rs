@@ -1,8 +1,7 @@
 //! All that this server can do and see, as data: what a runbook is checked against when it is loaded.
 
-use runcord_model::action::{BadStep, Scopes, StepCall};
+use runcord_model::action::{BadStep, Schema, Scopes, StepCall};
 use runcord_model::{ActionSpec, Catalog};
-use schemars::schema_for;
 
 use crate::actions::{Action, AtCommit, Earlier, Named, OnModule, Replace, SetPool, Unlock};
 use crate::observe::{Observation, sample};
@@ -58,7 +57,7 @@ pub(crate) fn catalog() -> Catalog {
                 &[],
             ),
         ],
-        observation: schema_for!(Observation).to_value(),
+        observation: Schema::of::<Observation>(),
         sample: sample(),
         check,
     }
@@ -82,7 +81,7 @@ mod tests {
     #[test]
     fn the_sample_has_every_field_that_the_schema_documents() {
         let catalog = catalog();
-        let declared = &catalog.observation["properties"];
+        let declared = &catalog.observation.to_value()["properties"];
         assert_eq!(keys(&catalog.sample), keys(declared));
         for (name, schema) in declared.as_object().unwrap() {
             assert!(schema["description"].is_string(), "{name} is documented");
@@ -96,14 +95,18 @@ mod tests {
     #[test]
     fn every_action_is_closed_and_observes_what_is_declared() {
         let catalog = catalog();
-        let declared = keys(&catalog.observation["properties"]);
+        let declared = keys(&catalog.observation.to_value()["properties"]);
         for action in &catalog.actions {
             let name = action.name;
-            assert_eq!(action.with["additionalProperties"], json!(false), "{name}");
+            assert_eq!(action.with.to_value()["additionalProperties"], json!(false), "{name}");
             assert!(action.observes.iter().all(|seen| declared.contains(&(*seen).to_owned())), "{name}");
-            assert!(!action.with.to_string().contains("$ref"), "{name} needs no other document");
-            assert!(!action.output.to_string().contains("$ref"), "{name} needs no other document");
-            assert_eq!(action.output == json!(false), action.effect == EffectKind::Mutating, "{name}");
+            assert!(!action.with.to_value().to_string().contains("$ref"), "{name} needs no other document");
+            assert!(!action.output.to_value().to_string().contains("$ref"), "{name} needs no other document");
+            assert_eq!(
+                action.output.to_value() == json!(false),
+                action.effect == EffectKind::Mutating,
+                "{name}"
+            );
         }
     }
 

@@ -1,6 +1,8 @@
 //! Actions: the typed operations that a server knows and that runbooks are made of.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, schema_for};
 use serde::de::DeserializeOwned;
@@ -28,10 +30,10 @@ pub struct ActionSpec {
     pub doc: &'static str,
     /// What it does to the target.
     pub effect: EffectKind,
-    /// JSON Schema 2020-12 of its `with`.
-    pub with: Value,
-    /// JSON Schema 2020-12 of what it returns when it only looks; `false` for an action that mutates.
-    pub output: Value,
+    /// Of its `with`.
+    pub with: Schema,
+    /// Of what it returns when it only looks; `false` for an action that mutates.
+    pub output: Schema,
     /// The observation variables that its probe fills, and that CEL in a runbook using it may name.
     pub observes: &'static [&'static str],
 }
@@ -43,8 +45,8 @@ impl ActionSpec {
         doc: &'static str,
         observes: &'static [&'static str],
     ) -> Self {
-        let with = schema_for!(W).to_value();
-        Self { name, doc, effect: EffectKind::Mutating, with, output: Value::Bool(false), observes }
+        let output = Schema::made_by(|| Value::Bool(false));
+        Self { name, doc, effect: EffectKind::Mutating, with: Schema::of::<W>(), output, observes }
     }
 
     /// An action that only looks, whose `with` is a `W` and which returns an `O`.
@@ -53,8 +55,36 @@ impl ActionSpec {
         doc: &'static str,
         observes: &'static [&'static str],
     ) -> Self {
-        let (with, output) = (schema_for!(W).to_value(), schema_for!(O).to_value());
+        let (with, output) = (Schema::of::<W>(), Schema::of::<O>());
         Self { name, doc, effect: EffectKind::ReadOnly, with, output, observes }
+    }
+}
+
+/// A JSON Schema 2020-12, made when it is asked for: those of all actions together are large, and of little use once the
+/// runbooks are loaded.
+#[derive(Clone)]
+pub struct Schema(Arc<dyn Fn() -> Value + Send + Sync>);
+
+impl Schema {
+    /// That of a type.
+    pub fn of<T: JsonSchema>() -> Self {
+        Self::made_by(|| schema_for!(T).to_value())
+    }
+
+    /// What this makes, the same each time.
+    pub fn made_by(make: impl Fn() -> Value + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// The schema itself.
+    pub fn to_value(&self) -> Value {
+        self.0()
+    }
+}
+
+impl fmt::Debug for Schema {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Schema")
     }
 }
 
@@ -65,8 +95,8 @@ pub struct Catalog {
     pub server: &'static str,
     /// Its actions.
     pub actions: Vec<ActionSpec>,
-    /// JSON Schema of the observation: an object with one property for each observation variable.
-    pub observation: Value,
+    /// Of the observation: an object with one property for each observation variable.
+    pub observation: Schema,
     /// A complete sample observation, on which CEL is evaluated once when a runbook is loaded.
     pub sample: Value,
     /// Reads a filled-in step into the server's own typed action, and says what it would touch.

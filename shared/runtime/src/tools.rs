@@ -186,7 +186,7 @@ fn read_output(entry: &Entry, catalog: &Catalog) -> Value {
         .runbook
         .step_actions()
         .map(|(id, action)| {
-            (id.to_owned(), catalog.action(action).map_or(json!(false), |spec| spec.output.clone()))
+            (id.to_owned(), catalog.action(action).map_or(json!(false), |spec| spec.output.to_value()))
         })
         .collect();
     let required: Vec<_> = steps.keys().cloned().collect();

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use runcord_flow::{ActKind, Permit, Settled};
-use runcord_model::action::BadStep;
+use runcord_model::action::{BadStep, Schema};
 use runcord_model::{
     ActionSpec, BlastRadius, Catalog, Change, ChangeKind, Coverage, EffectKind, Refusal, Scopes, StepCall,
     Untrusted,
@@ -69,7 +69,12 @@ fn check(_call: &StepCall) -> Result<Scopes, BadStep> {
     Ok(Scopes::default())
 }
 
+fn fixed(schema: Value) -> Schema {
+    Schema::made_by(move || schema.clone())
+}
+
 fn spec(name: &'static str, effect: EffectKind, with: Value, output: Value) -> ActionSpec {
+    let (with, output) = (fixed(with), fixed(output));
     ActionSpec { name, doc: "a lamp", effect, with, output, observes: &["lamp"] }
 }
 
@@ -87,7 +92,7 @@ fn catalog() -> Catalog {
                 object(json!({"untrusted": {"type": "string"}}), json!(["untrusted"])),
             ),
         ],
-        observation: object(json!({"lamp": object(level, json!(["level"]))}), json!(["lamp"])),
+        observation: fixed(object(json!({"lamp": object(level, json!(["level"]))}), json!(["lamp"]))),
         sample: json!({"lamp": {"level": 1}}),
         check,
     }
