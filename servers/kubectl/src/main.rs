@@ -6,9 +6,9 @@ use clap::Parser;
 use runcord_kubectl::server::Cli;
 use runcord_mcp::program;
 
-// Two threads, on however many processors: it serves one client, and most of its time it waits. One disk write does not
-// hold up another call; more threads would only cost memory.
-#[tokio::main(worker_threads = 2)]
+// One thread: it serves one client, and most of its time it waits. With two, every piece of an answer of the API server would
+// wake the other one (a fifth of what a plan costs); so a disk write may hold up another call, for as long as it takes.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Cli { common, cluster } = Cli::parse();
     program::main(common, cluster).await

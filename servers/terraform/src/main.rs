@@ -6,8 +6,8 @@ use clap::Parser;
 use runcord_mcp::program;
 use runcord_terraform::server::Cli;
 
-// Two threads, on however many processors: it serves one client, and most of its time it waits for the tool.
-#[tokio::main(worker_threads = 2)]
+// One thread: it serves one client, and most of its time it waits for the tool.
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let Cli { common, place } = Cli::parse();
     program::main(common, place).await
