@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use runcord_model::action::{BadStep, StepCall};
 use runcord_model::{Catalog, Change, Refusal};
 use runcord_runtime::mask::MaskFile;
@@ -158,6 +159,11 @@ impl Target for Kubernetes {
 
     async fn dry_run(&self, acts: &[Act]) -> Result<DryRun, Refusal> {
         self.rehearsal.ask(self.mask.open()?, acts).await
+    }
+
+    /// Nothing lies there for it.
+    async fn keep(&self, _acts: &[Act], _until: Timestamp) -> Result<(), Refusal> {
+        Ok(())
     }
 
     async fn apply(&self, permit: Permit, act: &Act, supervision: &Supervision<'_>) -> Acted {

@@ -156,13 +156,13 @@ pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Notes that something was asked for now.
-pub(crate) fn touch(file: &File) -> io::Result<()> {
-    file.set_times(FileTimes::new().set_modified(SystemTime::now()))
+/// Sets a file's time of modification.
+pub(crate) fn set_modified(file: &File, at: SystemTime) -> io::Result<()> {
+    file.set_times(FileTimes::new().set_modified(at))
 }
 
-/// Removes the entries of a folder that were not asked for within [`KEPT`] and that `wanted` does not name.
-pub(crate) fn sweep(folder: &Path, now: SystemTime, wanted: impl Fn(&str) -> bool) -> io::Result<()> {
+/// Removes the entries of a folder that are over, as their names and times of modification tell.
+pub(crate) fn sweep(folder: &Path, is_over: impl Fn(&str, SystemTime) -> bool) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -176,8 +176,8 @@ pub(crate) fn sweep(folder: &Path, now: SystemTime, wanted: impl Fn(&str) -> boo
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             Err(error) => return Err(error),
         };
-        let age = now.duration_since(meta.modified()?).unwrap_or_default();
-        if age > KEPT && !entry.file_name().to_str().is_some_and(&wanted) {
+        let modified = meta.modified()?;
+        if is_over(&entry.file_name().to_string_lossy(), modified) {
             remove(&entry.path())?;
         }
     }

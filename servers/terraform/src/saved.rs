@@ -1,10 +1,13 @@
 //! Saved plan files, each under the key of the question that it answers: the same question asked again finds the file that
 //! was approved, and not another one that only says the same.
+//!
+//! Secrets may be in one, so it goes when the last plan that it belongs to expires: until when it is kept is its time of
+//! modification.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use runcord_model::refusal::Code;
 use runcord_model::{Digest, Refusal};
@@ -14,6 +17,9 @@ use crate::seen::Saved;
 
 /// The largest plan file.
 const LARGEST: u64 = 256 << 20;
+/// How long a file is kept at least from when it was asked for: until the plan that it is made for is there, or the worker
+/// that applies it has begun.
+const AT_LEAST: Duration = Duration::from_secs(10 * 60);
 
 /// The saved plans of one installation.
 #[derive(Debug, Clone)]
@@ -72,15 +78,32 @@ impl SavedPlans {
         blocking(move || plans.find_now(&saved)).await
     }
 
-    /// Removes those that nobody has asked for in two hours.
+    /// Keeps one until then, where it would go before.
+    ///
+    /// # Errors
+    /// There is none that is what the digest says.
+    pub async fn keep_until(&self, saved: &Saved, until: SystemTime) -> Result<(), Refusal> {
+        let (plans, saved) = (self.clone(), saved.clone());
+        blocking(move || Ok(last(&plans.found(&saved)?.1, until)?)).await
+    }
+
+    /// Removes those whose time is over.
     ///
     /// # Errors
     /// One of them cannot be removed.
     pub async fn sweep(&self) -> io::Result<()> {
-        let folder = self.folder.clone();
-        tokio::task::spawn_blocking(move || disk::sweep(&folder, SystemTime::now(), |_| false))
+        let plans = self.clone();
+        tokio::task::spawn_blocking(move || plans.sweep_at(SystemTime::now()))
             .await
             .map_err(io::Error::other)?
+    }
+
+    fn sweep_at(&self, now: SystemTime) -> io::Result<()> {
+        disk::sweep(&self.folder, |name, until| {
+            // What is being written has the time of its writing.
+            let until = if disk::is_unfinished(name) { until + AT_LEAST } else { until };
+            until < now
+        })
     }
 
     fn place(&self, key: &Digest) -> PathBuf {
@@ -116,6 +139,12 @@ impl SavedPlans {
 
     /// Only the one that is found counts as asked for.
     fn find_now(&self, saved: &Saved) -> Result<PathBuf, SavedError> {
+        let (path, file) = self.found(saved)?;
+        last(&file, SystemTime::now() + AT_LEAST)?;
+        Ok(path)
+    }
+
+    fn found(&self, saved: &Saved) -> Result<(PathBuf, File), SavedError> {
         let entries = match fs::read_dir(&self.folder) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Err(SavedError::Gone),
@@ -127,8 +156,7 @@ impl SavedPlans {
             // One that was tampered with is not the one that is wanted.
             let Some(file) = (if is_plan { ours(&path).unwrap_or_default() } else { None }) else { continue };
             if disk::digest(&file)? == saved.digest {
-                disk::touch(&file)?;
-                return Ok(path);
+                return Ok((path, file));
             }
         }
         Err(SavedError::Gone)
@@ -139,8 +167,13 @@ impl SavedPlans {
 fn there(place: &Path) -> Result<Option<Saved>, SavedError> {
     let Some(file) = ours(place)? else { return Ok(None) };
     let digest = disk::digest(&file)?;
-    disk::touch(&file)?;
+    last(&file, SystemTime::now() + AT_LEAST)?;
     Ok(Some(Saved { digest }))
+}
+
+/// Keeps a file at least until then.
+fn last(file: &File, until: SystemTime) -> io::Result<()> {
+    if file.metadata()?.modified()? < until { disk::set_modified(file, until) } else { Ok(()) }
 }
 
 /// The file at a place, where it is a file of ours alone.
@@ -295,18 +328,35 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn those_that_nobody_asks_for_go() {
+    async fn one_goes_when_its_last_plan_expires() {
         let bed = Bed::new();
-        let (asked, old) = (bed.keep(1, "asked").await, bed.keep(2, "old").await);
-        let age = |saved: PathBuf| {
-            let past = SystemTime::now() - disk::KEPT - Duration::from_secs(60);
-            File::options().write(true).open(saved).unwrap().set_modified(past).unwrap();
-        };
-        age(bed.plans.open(&key(1), &asked).await.unwrap());
-        age(bed.plans.open(&key(2), &old).await.unwrap());
-        assert_eq!(bed.keep(1, "again").await, asked);
-        bed.plans.sweep().await.unwrap();
-        assert!(bed.plans.open(&key(1), &asked).await.is_ok());
-        assert!(bed.plans.open(&key(2), &old).await.is_err());
+        let (now, minutes) = (SystemTime::now(), |minutes: u64| Duration::from_secs(minutes * 60));
+        let (planned, unclaimed) = (bed.keep(1, "planned").await, bed.keep(2, "unclaimed").await);
+        bed.plans.keep_until(&planned, now + minutes(30)).await.unwrap();
+        bed.plans.keep_until(&planned, now + minutes(5)).await.unwrap();
+        bed.plans.sweep_at(now + minutes(9)).unwrap();
+        assert!(bed.plans.open(&key(2), &unclaimed).await.is_ok(), "its plan may still be being made");
+        // Looking at it made it last.
+        bed.plans.sweep_at(SystemTime::now() + minutes(11)).unwrap();
+        assert!(bed.plans.find(&unclaimed).await.is_err());
+        assert_eq!(bed.keep(1, "again").await, planned, "asking again does not shorten it");
+        bed.plans.sweep_at(now + minutes(29)).unwrap();
+        assert!(bed.plans.open(&key(1), &planned).await.is_ok());
+        bed.plans.sweep_at(now + minutes(31)).unwrap();
+        assert!(bed.plans.open(&key(1), &planned).await.is_err());
+        let nobodys = Saved { digest: key(9) };
+        assert!(bed.plans.keep_until(&nobodys, now).await.is_err(), "there is nothing to keep");
+    }
+
+    #[tokio::test]
+    async fn what_is_being_written_is_left_alone_for_a_while() {
+        let bed = Bed::new();
+        let saved = bed.keep(1, "first").await;
+        let folder = bed.plans.open(&key(1), &saved).await.unwrap().parent().unwrap().to_owned();
+        let (half, _file) = disk::fresh(&folder).unwrap();
+        bed.plans.sweep_at(SystemTime::now() + Duration::from_secs(60)).unwrap();
+        assert!(half.exists());
+        bed.plans.sweep_at(SystemTime::now() + AT_LEAST * 2).unwrap();
+        assert!(!half.exists());
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use runcord_model::Refusal;
 use runcord_runtime::mask::MaskFile;
 use runcord_runtime::settings::Settings;
@@ -45,6 +46,9 @@ pub const IDENTITY: &str = "tf:";
 /// How long what was seen last stands for what is there, for a worker that has just looked.
 const FRESH: Duration = Duration::from_secs(2);
 
+/// How often saved plans are looked through for those that have expired.
+const SWEEP_EVERY: Duration = Duration::from_secs(20);
+
 /// One folder of root modules in one workspace.
 #[derive(Debug)]
 pub struct Terraform {
@@ -66,6 +70,7 @@ impl Terraform {
         let found = Self::rejoin(connect, settings)?;
         found.prober.tool.version().await?;
         found.prober.sweep().await;
+        tokio::spawn(sweep(found.prober.saved.clone()));
         Ok(found)
     }
 
@@ -185,6 +190,16 @@ impl Terraform {
     }
 }
 
+/// Removes saved plans when they expire, for as long as this process runs.
+async fn sweep(saved: SavedPlans) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        if let Err(error) = saved.sweep().await {
+            tracing::warn!(%error, "plans that have expired stay behind");
+        }
+    }
+}
+
 struct Ready {
     configuration: crate::snapshot::Configuration,
     saved: PathBuf,
@@ -239,6 +254,16 @@ impl Target for Terraform {
 
     /// Planning was the dry-run: there is nothing else that the tool could tell.
     async fn dry_run(&self, _acts: &[Act]) -> Result<(), Refusal> {
+        Ok(())
+    }
+
+    async fn keep(&self, acts: &[Act], until: Timestamp) -> Result<(), Refusal> {
+        for act in acts {
+            match act {
+                Act::Apply(it) => self.prober.saved.keep_until(&it.saved, until.into()).await?,
+                Act::Unlock(_) => {}
+            }
+        }
         Ok(())
     }
 

@@ -207,23 +207,25 @@ async fn fresh_plan<T: Target>(
     let fixed = crate::target::Fixed { at: now.utc, plan: clock::plan_id()? };
     let again = PlanMaterial { fixed, ..material.clone() };
     let judged = plan_again(around, principal, plan, &again, entry, &now).await?;
-    let (fresh, beside) = judged.freeze(around.ledger.installation(), &now)?;
-    keep(around.ledger, &fresh, &beside, &now)?;
-    Ok(fresh)
+    keep(around.target, around.ledger, judged, &now).await
 }
 
-/// Keeps a plan and what belongs beside it.
+/// Freezes a plan and keeps it, with what belongs beside it here and at its target.
 ///
 /// # Errors
-/// `ledger_unavailable`.
-pub(crate) fn keep<A: Actions>(
+/// `ledger_unavailable`; or what belongs beside it is gone already.
+pub(crate) async fn keep<T: Target>(
+    target: &T,
     ledger: &Ledger,
-    plan: &Plan,
-    beside: &PlanMaterial<A>,
+    judged: Judged<T::A>,
     now: &Moment,
-) -> Result<(), Refusal> {
+) -> Result<Plan, Refusal> {
+    let acts: Vec<_> = judged.acts().cloned().collect();
+    let (plan, beside) = judged.freeze(ledger.installation(), now)?;
     let beside = serde_json::to_value(beside).map_err(|_| refuse::internal("a plan could not be written"))?;
-    ledger.keep_plan(plan, &beside, now).map_err(|e| refuse::ledger(&e))
+    target.keep(&acts, approvals::latest(&plan.body.deadline)).await?;
+    ledger.keep_plan(&plan, &beside, now).map_err(|e| refuse::ledger(&e))?;
+    Ok(plan)
 }
 
 fn not_allowed(plan: &Plan, decision: &Decision) -> Refusal {

@@ -114,6 +114,11 @@ pub fn deadline(ledger: &Ledger, kept: &KeptPlan) -> Result<Deadline, Refusal> {
     })
 }
 
+/// The last moment at which a plan with that deadline can still be applied: when it is signed right before it expires.
+pub(crate) fn latest(deadline: &Deadline) -> Timestamp {
+    Deadline { lasts_ms: deadline.lasts_ms.saturating_add(APPROVED_TTL_MS), ..deadline.clone() }.utc()
+}
+
 /// Whether so many signatures may be enough, as far as the plan's own decision tells. Apply judges again.
 pub(crate) fn enough(kept: &KeptPlan, signed: usize) -> bool {
     u32::try_from(signed).is_ok_and(|signed| signed >= smallest_count(&kept.plan.decision))

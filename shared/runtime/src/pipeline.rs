@@ -290,6 +290,11 @@ impl<A: Actions> Judged<A> {
         self.policies().pronounce(&self.ask, &evidence, plan)
     }
 
+    /// What would be done.
+    pub fn acts(&self) -> impl Iterator<Item = &A::Act> {
+        self.measured.planned.steps.iter().flat_map(|step| &step.acts)
+    }
+
     fn policies(&self) -> &runcord_policy::Policies {
         &self.measured.planned.probed.admitted.loaded.policies
     }

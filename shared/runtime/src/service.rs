@@ -296,8 +296,7 @@ impl<T: Target> Service<T> {
         drop(turn);
         progress.note(3.0, Some(4.0), "measuring and judging");
         let judged = planned.measure().judge(&now);
-        let (plan, beside) = judged.freeze(ledger.installation(), &now)?;
-        apply::keep(ledger, &plan, &beside, &now)?;
+        let plan = apply::keep(&self.target, ledger, judged, &now).await?;
         if plan.decision.outcome == Outcome::Deny {
             self.denial(principal, &entry, &refuse::denied(&plan.decision));
         }

@@ -168,6 +168,13 @@ pub trait Target: Debug + Send + Sync + 'static {
         &self,
         acts: &[<Self::A as Actions>::Act],
     ) -> impl Future<Output = Result<<Self::A as Actions>::DryRun, Refusal>> + Send;
+    /// A plan of these acts is about to be kept, and can be applied until that moment: what lies at the target's side for it
+    /// stays until then, and goes after that.
+    fn keep(
+        &self,
+        acts: &[<Self::A as Actions>::Act],
+        until: Timestamp,
+    ) -> impl Future<Output = Result<(), Refusal>> + Send;
     /// Carries out one mutation, conditionally on the uid and fields in the act. Consumes the permit. What is slow to
     /// begin and cannot be taken back asks once more, right before it is sent, whether the run is to stop; what lasts asks
     /// it all the while.

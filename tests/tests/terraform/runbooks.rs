@@ -1,9 +1,15 @@
 //! Each runbook of root modules: planned, decided, approved, applied, verified, undone.
 
-use anyhow::Result;
+use std::fs::{self, File};
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result};
+use runcord_tests::Ground;
+use runcord_tests::cluster::wait_for;
 use serde_json::json;
 
-use crate::story::{NODES, apply, inputs, net, nodes, plan, verified};
+use crate::story::{NODES, apply, approve, inputs, net, nodes, plan, verified};
 
 #[tokio::test]
 async fn a_configuration_is_applied_verified_and_taken_back() -> Result<()> {
@@ -46,6 +52,34 @@ async fn a_plan_is_applied_once_and_only_as_it_was_shown() -> Result<()> {
     verified(&ground, &session, &first).await?;
     assert_eq!(apply(&session, &first).await?.refusal()?, "plan_spent");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_saved_plan_goes_when_its_plan_cannot_be_applied_any_more() -> Result<()> {
+    let ground = nodes()?;
+    let session = ground.session().await?;
+    let first = plan(&session).await?;
+    let saved = saved_plan(&ground)?.context("no saved plan")?;
+    let expires: jiff::Timestamp = first.str("/expires_at")?.parse()?;
+    let kept_until: jiff::Timestamp = fs::metadata(&saved)?.modified()?.try_into()?;
+    // Signed in its last moment, it lives for ten minutes more.
+    assert_eq!(kept_until.duration_since(expires).as_secs(), 600, "{kept_until} {expires}");
+
+    File::options().write(true).open(&saved)?.set_modified(SystemTime::now() - Duration::from_secs(1))?;
+    wait_for("the saved plan to go", Duration::from_secs(90), async || {
+        Ok(saved_plan(&ground)?.is_none().then_some(()))
+    })
+    .await?;
+    approve(&ground, &first)?;
+    assert_eq!(apply(&session, &first).await?.refusal()?, "plan_drifted", "another file would be applied");
+    assert!(!ground.file("net.tfstate").exists());
+    Ok(())
+}
+
+/// The one that there is.
+fn saved_plan(ground: &Ground) -> Result<Option<PathBuf>> {
+    let mut files = fs::read_dir(ground.state().join("terraform/saved"))?;
+    Ok(files.next().transpose()?.map(|file| file.path()))
 }
 
 #[tokio::test]

@@ -44,7 +44,9 @@ pub(super) fn open(folder: &Path, digest: &Digest) -> Result<Tree, SnapshotError
     if tree.digest() != *digest {
         return Err(SnapshotError::Tampered);
     }
-    File::open(&place).and_then(|opened| disk::touch(&opened)).map_err(SnapshotError::State)?;
+    File::open(&place)
+        .and_then(|opened| disk::set_modified(&opened, SystemTime::now()))
+        .map_err(SnapshotError::State)?;
     Ok(tree)
 }
 

@@ -215,10 +215,11 @@ impl Store {
         let open = |name: &str| is_open(&self.configurations.join(name)).unwrap_or(true);
         // What is unfinished is open too, and nobody's.
         let kept = |name: &str| wanted(name) || !disk::is_unfinished(name) && open(name);
-        disk::sweep(&self.configurations, now, kept)?;
+        let is_old = |modified| now.duration_since(modified).is_ok_and(|age| age > disk::KEPT);
+        disk::sweep(&self.configurations, |name, modified| is_old(modified) && !kept(name))?;
         // Data goes with its configuration: what the tool does in it does not show in the folder's own time.
         let there = |name: &str| wanted(name) || self.configurations.join(name).exists();
-        disk::sweep(&self.data, now, there)
+        disk::sweep(&self.data, |name, modified| is_old(modified) && !there(name))
     }
 
     fn keep(

@@ -183,6 +183,10 @@ impl Target for FakeTarget {
         Ok(())
     }
 
+    async fn keep(&self, _acts: &[i64], _until: jiff::Timestamp) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     async fn apply(&self, _permit: Permit, _act: &i64, _supervision: &Supervision<'_>) -> Acted {
         self.touch();
         Acted::Done
