@@ -41,7 +41,7 @@ impl Writer {
             Act::Patch(patch) => self.patch(permit, patch).await,
             Act::Evict(evict) => self.evict(permit, reader, evict).await,
             Act::Upkeep(act) => self.upkeep(permit, reader, mask, act).await,
-            Act::Secret(SecretAct::Tell(it)) => self.tell(permit, reader, it).await,
+            Act::Secret(SecretAct::Tell(it)) => self.tell(permit, supervision, reader, it).await,
             Act::Secret(act) => self.secret(permit, reader, act).await,
             Act::Volume(VolumeAct::Grow(it)) => self.grow(permit, it).await,
             Act::Queue(act) => self.queue(permit, supervision, reader, act).await,
@@ -73,13 +73,19 @@ impl Writer {
         }
     }
 
-    async fn tell(&self, permit: Permit, reader: &Reader, it: &Tell) -> Acted {
+    /// A backend that has learnt a value does not forget it, and reading that value may take a while: the cord is looked at once
+    /// more after it.
+    async fn tell(&self, permit: Permit, supervision: &Supervision<'_>, reader: &Reader, it: &Tell) -> Acted {
         let line = match secrets::apply::value(reader, it).await {
             Ok(line) => line,
             Err(why) => return unsent(why),
         };
-        let outcome = exec::run(&self.wire, &secrets::apply::command(&permit, it, &line)).await;
-        drop(permit);
+        let unstopped = match supervision.unstopped(permit) {
+            Ok(unstopped) => unstopped,
+            Err(acted) => return acted,
+        };
+        let outcome = exec::run(&self.wire, &secrets::apply::command(&unstopped, it, &line)).await;
+        drop(unstopped);
         secrets::apply::judge(it, &outcome)
     }
 

@@ -4,7 +4,7 @@
 use http::Request;
 use k8s_openapi::ByteString;
 use runcord_model::PlanId;
-use runcord_runtime::target::{Acted, Permit};
+use runcord_runtime::target::{Acted, Unstopped};
 use serde_json::Value;
 
 use super::acts::{Keep, Live, Origin, Promote, SecretAct, Stage, Tell, TellTo};
@@ -61,8 +61,8 @@ pub(crate) async fn value(reader: &Reader, it: &Tell) -> Result<Line, Unsent> {
         .ok_or_else(|| Unsent::Changed(format!("{} lacks a key that was planned", it.copy)))
 }
 
-/// The command, against the permit for it.
-pub(crate) fn command<'a>(_permit: &Permit, it: &'a Tell, line: &'a Line) -> Command<'a> {
+/// The command, against the proof that the run was not told to stop meanwhile.
+pub(crate) fn command<'a>(_unstopped: &Unstopped, it: &'a Tell, line: &'a Line) -> Command<'a> {
     fed(it, line)
 }
 
