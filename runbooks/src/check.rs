@@ -3,7 +3,7 @@
 use runcord_model::{ActionSpec, Catalog, Digest, EffectKind};
 use serde_json::{Map, Value};
 
-use crate::checker::Checker;
+use crate::checker::{Checker, Tries};
 use crate::checks::{self, Observed, Window};
 use crate::faults::Faults;
 use crate::file::{At, File, ParamRaw};
@@ -66,7 +66,10 @@ impl Parsed {
         }
         let about = about::about(&self.file, faults);
         let params = params(&spec.params.0, faults)?;
-        let samples = samples(&params);
+        let samples = match checker.tries {
+            Tries::Samples => samples(&params),
+            Tries::Nothing => Vec::new(),
+        };
 
         let (steps, undo) = (steps::of_steps(&spec.steps), steps::of_undo(&spec.undo));
         let actions = steps.iter().chain(&undo).filter_map(|step| catalog.action(step.action()));

@@ -14,19 +14,35 @@ pub struct Checker<'c> {
     /// The schema of what the server observes.
     pub(crate) observation: Value,
     schemas: BTreeMap<&'static str, OnceCell<Option<Validator>>>,
+    pub(crate) tries: Tries,
+}
+
+/// What steps and checks are tried on when a file is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tries {
+    /// Samples of the parameters and of what the server observes.
+    Samples,
+    /// Nothing.
+    Nothing,
 }
 
 impl<'c> Checker<'c> {
     /// Checks all that can be told of a file: what people who write and activate runbooks want.
     pub fn thorough(catalog: &'c Catalog) -> Self {
         let schemas = catalog.actions.iter().map(|action| (action.name, OnceCell::new())).collect();
-        Self { catalog, observation: catalog.observation.to_value(), schemas }
+        Self { catalog, observation: catalog.observation.to_value(), schemas, tries: Tries::Samples }
     }
 
     /// Leaves the schemas of fields out. They are published for whoever writes runbooks; what counts when a call comes
     /// is whether the server can read the step, and that is tried all the same. For a server's start.
     pub fn quick(catalog: &'c Catalog) -> Self {
-        Self { catalog, observation: catalog.observation.to_value(), schemas: BTreeMap::new() }
+        Self { schemas: BTreeMap::new(), ..Self::thorough(catalog) }
+    }
+
+    /// The same for what ships, which was checked thoroughly when this program was built (a test of each server does): nothing
+    /// is tried out once more.
+    pub fn shipped(catalog: &'c Catalog) -> Self {
+        Self { tries: Tries::Nothing, ..Self::quick(catalog) }
     }
 
     /// The name of the server.

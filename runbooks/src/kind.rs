@@ -1,6 +1,8 @@
 //! The types of parameters: what each accepts, in code, in words and as JSON Schema.
 
 use std::cmp::Ordering;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -58,12 +60,28 @@ pub(crate) struct Pattern {
 impl Pattern {
     /// Compiles `pattern` alone first: one that only compiles between our anchors would break out of them.
     pub(crate) fn new(pattern: &str, example: String) -> Result<Self, regex::Error> {
-        let build = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 18).build();
-        build(pattern)?;
-        let regex = build(&format!("\\A(?:{pattern})\\z"))?;
+        let mut known = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+        let regex = match known.get(pattern) {
+            Some(regex) => regex.clone(),
+            None => {
+                let build = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 18).build();
+                build(pattern)?;
+                build(&format!("\\A(?:{pattern})\\z"))?
+            }
+        };
+        if known.len() >= COMPILED_MOST {
+            known.clear();
+        }
+        known.insert(pattern.to_owned(), regex.clone());
         Ok(Self { regex, anchored: format!("^(?:{pattern})$"), example })
     }
 }
+
+/// Most parameters share a few patterns, such as that of a name, and each compiled one takes memory of its own to match with.
+static COMPILED: LazyLock<Mutex<HashMap<String, regex::Regex>>> = LazyLock::new(Mutex::default);
+
+/// More than a library has.
+const COMPILED_MOST: usize = 256;
 
 /// Bounds, both included, with the way the file writes them.
 #[derive(Debug, Clone, Default)]

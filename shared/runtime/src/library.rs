@@ -280,8 +280,11 @@ fn check(texts: &Texts, settings: &Settings, catalog: &Catalog) -> Result<Loaded
         })?;
     // Of what ships, the folder tells whose it is (a test holds that): a server has no use for the others'.
     let folder = format!("{}/", catalog.server);
-    let ours = |file: &str| settings.runbooks != Origin::Shipped || file.starts_with(&folder);
-    let runbooks = runbooks(texts, &Checker::quick(catalog), ours)?;
+    let (checker, whose) = match &settings.runbooks {
+        Origin::Shipped => (Checker::shipped(catalog), folder.as_str()),
+        Origin::Folder(_) => (Checker::quick(catalog), ""),
+    };
+    let runbooks = runbooks(texts, &checker, |file| file.starts_with(whose))?;
     let tools = crate::tools::all(&runbooks, catalog);
     Ok(Loaded { policies, approvers, runbooks, tools, digests })
 }
