@@ -290,7 +290,8 @@ impl Fleet {
     fn fleet(&self) -> Result<Command> {
         // The fleet's init is the one child of what made its namespaces.
         let id = self.process.id();
-        let init = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).context("the fleet is gone")?;
+        let init =
+            fs::read_to_string(format!("/proc/{id}/task/{id}/children")).context("the fleet is gone")?;
         let mut command = Command::new("nsenter");
         command.args(["--mount", "--net", "--pid", "--target", init.trim(), "--"]).stdin(Stdio::null());
         Ok(command)

@@ -81,7 +81,8 @@ fn a_host_whose_key_is_not_the_known_one_is_not_talked_to() -> Result<()> {
     let known = fs::read_to_string(fleet.known_hosts())?;
     // web1 has the key of web2.
     let (first, second) = (fleet.address("web1")?, fleet.address("web2")?);
-    let key = known.lines().find_map(|line| line.strip_prefix(&format!("{second} "))).context("it is known")?;
+    let key =
+        known.lines().find_map(|line| line.strip_prefix(&format!("{second} "))).context("it is known")?;
     fs::write(fleet.known_hosts(), format!("{first} {key}\n{second} {key}\n"))?;
     let before = nginx(&fleet, "web1")?;
     let (code, said) = play(&fleet, RESTART, &[])?;
@@ -151,7 +152,8 @@ fn nothing_is_left_of_a_fleet_whose_test_was_killed() -> Result<()> {
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()?;
-    let wrote = seen("it has a fleet", || Ok(fs::read_to_string(&told).is_ok_and(|told| told.contains('\n'))));
+    let wrote =
+        seen("it has a fleet", || Ok(fs::read_to_string(&told).is_ok_and(|told| told.contains('\n'))));
     test.kill()?;
     test.wait()?;
     wrote?;
