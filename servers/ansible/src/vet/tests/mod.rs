@@ -3,6 +3,7 @@
 mod followed;
 mod reading;
 mod rules;
+mod shipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 
