@@ -7,11 +7,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use runcord_content::disk;
 use runcord_model::Digest;
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::disk;
 use crate::names::{ModuleName, WorkspaceName};
 use crate::seen::StateMark;
 

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use runcord_content::disk;
 use runcord_runtime::target::Acted;
 use serde_json::json;
 
-use crate::disk;
 use crate::events::Events;
 use crate::seen::{Begun, Saved};
 use crate::tool::Places;

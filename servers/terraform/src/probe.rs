@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use runcord_content::disk;
 use runcord_model::{Digest, Refusal};
 use runcord_runtime::mask::MaskFile;
 use runcord_runtime::settings::Origin;
@@ -14,7 +15,6 @@ use crate::actions::Action;
 use crate::applied::Applied;
 use crate::declared;
 use crate::desk::Desk;
-use crate::disk;
 use crate::draft::permitted;
 use crate::hidden;
 use crate::lock;

@@ -12,12 +12,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use runcord_content::disk;
 use runcord_model::refusal::Code;
 use runcord_model::{Digest, Refusal};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::disk;
 
 /// Folders in folders: host, namespace, type, version and platform, and room for what a provider brings along.
 const DEPTH: usize = 16;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use runcord_content::disk;
 use runcord_model::Refusal;
 use runcord_runtime::mask::MaskFile;
 use runcord_runtime::settings::Settings;
@@ -209,8 +210,8 @@ struct Ready {
 fn identity(root: &Path, workspace: &WorkspaceName) -> Result<String, Refusal> {
     let text =
         root.to_str().ok_or_else(|| surroundings("the path of the folder of root modules is not UTF-8"))?;
-    let digest = crate::disk::digest_of(text.as_bytes());
-    let short = crate::disk::hex(&digest).get(..16).unwrap_or_default().to_owned();
+    let digest = disk::digest_of(text.as_bytes());
+    let short = disk::hex(&digest).get(..16).unwrap_or_default().to_owned();
     Ok(format!("{IDENTITY}{short}:{workspace}"))
 }
 

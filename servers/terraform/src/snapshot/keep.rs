@@ -5,12 +5,12 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use runcord_content::disk;
 use runcord_model::Digest;
 
 use super::tree::{Entry, Runs, Tree};
 use super::unfit::SnapshotError;
 use super::walk;
-use crate::disk;
 
 /// Stores a configuration. One that is there already is not written again, but must be what it was.
 pub(super) fn store(folder: &Path, tree: &Tree) -> Result<Digest, SnapshotError> {

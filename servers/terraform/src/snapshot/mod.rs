@@ -9,9 +9,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use runcord_content::disk;
 use runcord_model::{Digest, Refusal};
 
-use crate::disk;
 use crate::modules::Module;
 use crate::names::{Commit, VariableName, WorkspaceName};
 

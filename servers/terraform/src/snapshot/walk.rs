@@ -7,12 +7,12 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use runcord_content::disk::{self, Kind};
 use rustix::fs::{Dir, Mode, OFlags};
 
 use super::rules::{Verdict, verdict};
 use super::tree::{DEPTH, FILE_BYTES, FILES, Runs, Tree};
 use super::unfit::{Rule, SnapshotError};
-use crate::disk::{self, Kind};
 use crate::names::Directory;
 
 /// The files of some folders below `root`, by the rules for configurations. `own` is the root module's folder.
