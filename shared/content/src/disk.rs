@@ -6,14 +6,11 @@ use std::io::{self, Error, ErrorKind, Read as _, Write as _};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use runcord_model::Digest;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
-
-/// How long something that nobody has asked for is kept.
-pub const KEPT: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// The beginning of the names of what is not finished yet.
 const UNFINISHED: &str = ".new-";
@@ -215,6 +212,7 @@ fn unlock(folder: &Path) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::os::unix::fs::symlink;
+    use std::time::Duration;
 
     use super::*;
 
@@ -286,5 +284,4 @@ mod tests {
         sweep(dir.path(), |_, modified| modified < before).unwrap();
         assert!(kept.exists(), "it was made just now");
         sweep(&dir.path().join("nowhere"), |_, _| true).unwrap();
-    }
-}
+    }}
