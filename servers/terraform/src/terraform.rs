@@ -21,7 +21,7 @@ use crate::declared;
 use crate::desk::Desk;
 use crate::names::WorkspaceName;
 use crate::probe::{Pinned, Prober};
-use crate::providers::Binaries;
+use crate::providers::Installed;
 use crate::pure::TerraformActions;
 use crate::read;
 use crate::refuse::surroundings;
@@ -97,7 +97,7 @@ impl Terraform {
             store: Store::new(&settings.state),
             saved: SavedPlans::new(&settings.state),
             applied: Applied::new(&settings.state),
-            binaries: Binaries::of(&settings.state),
+            installed: Installed::of(&settings.state),
             mask: MaskFile::of(&settings.state),
             desk: desk.clone(),
             known: Mutex::default(),
@@ -166,8 +166,8 @@ impl Terraform {
         let configuration =
             prober.store.open(&it.rests_on.configuration, &it.declared).await.map_err(changed)?;
         let saved = prober.saved.find(&it.saved).await.map_err(changed)?;
-        let found = prober.binaries.providers(&configuration.data).await.map_err(changed)?;
-        let tool = prober.binaries.tool(prober.tool.program()).await.map_err(changed)?;
+        let found = prober.installed.providers(&configuration.data).await.map_err(changed)?;
+        let tool = prober.installed.tool(prober.tool.program()).await.map_err(changed)?;
         if found != it.rests_on.providers || tool != it.rests_on.tool {
             return Err(refused("the tool or its providers are not those that planned; nothing was applied"));
         }

@@ -3,11 +3,13 @@
 //!
 //! The files are read once, into memory, without following a link ([`read_all`], [`read_folders`]: a [`Tree`]); they are
 //! written beside their place and renamed, and read back and compared with their digest whenever they are used ([`Store`]).
-//! Which names belong to a configuration each server says itself ([`Names`]). Underneath is [`disk`], for all other files that a server keeps.
+//! Which names belong to a configuration each server says itself ([`Names`]). The program and its libraries, which stay where
+//! they are, are compared by digest too ([`Binaries`]). Underneath is [`disk`], for all other files that a server keeps.
 //!
 //! Nothing here waits for anything but the disk, and nothing knows of a run time: callers that must not be held up call it
 //! from a thread of their own.
 
+mod binaries;
 mod error;
 mod rules;
 mod store;
@@ -16,6 +18,7 @@ mod walk;
 
 pub mod disk;
 
+pub use binaries::Binaries;
 pub use error::ContentError;
 pub use rules::{DEPTH, FILE_BYTES, FILES, Names, Rule, TREE_BYTES, Verdict};
 pub use store::{KEPT, Store};
