@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use runcord_model::Digest;
-use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::fs::{AtFlags, CWD, FileType, FlockOperation, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 
 /// The beginning of the names of what is not finished yet.
@@ -161,6 +161,13 @@ pub fn set_modified(file: &File, at: SystemTime) -> io::Result<()> {
     file.set_times(FileTimes::new().set_modified(at))
 }
 
+/// Waits until nobody else holds the lock at a path. It is given back when the file is dropped, or when the process ends.
+pub fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
+    rustix::fs::flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
+}
+
 /// Removes the entries of a folder that are over, as their names and times of modification tell.
 pub fn sweep(folder: &Path, is_over: impl Fn(&str, SystemTime) -> bool) -> io::Result<()> {
     let entries = match fs::read_dir(folder) {
@@ -284,4 +291,17 @@ mod tests {
         sweep(dir.path(), |_, modified| modified < before).unwrap();
         assert!(kept.exists(), "it was made just now");
         sweep(&dir.path().join("nowhere"), |_, _| true).unwrap();
-    }}
+    }
+    #[test]
+    fn a_lock_is_held_by_one_until_it_is_dropped() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        let held = lock(&path).unwrap();
+        let other = File::open(&path).unwrap();
+        let tried = || rustix::fs::flock(&other, FlockOperation::NonBlockingLockExclusive);
+        assert!(tried().is_err());
+        drop(held);
+        assert!(tried().is_ok());
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o600);
+    }
+}
