@@ -15,12 +15,13 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("runcord-policy", &["model"]),
     ("runcord-runbooks", &["model"]),
     ("runcord-exec", &["model"]),
+    ("runcord-content", &["model"]),
     ("runcord-ledger", &["model", "flow", "seal"]),
     ("runcord-runtime", &["model", "flow", "seal", "ledger", "policy", "runbooks", "exec"]),
     ("runcord-mcp", &["model", "runtime"]),
     ("runcord-kubectl", &["model", "runtime", "mcp"]),
-    ("runcord-terraform", &["model", "runtime", "mcp", "exec"]),
-    ("runcord-ansible", &["model", "runtime", "mcp", "exec"]),
+    ("runcord-terraform", &["model", "runtime", "mcp", "exec", "content"]),
+    ("runcord-ansible", &["model", "runtime", "mcp", "exec", "content"]),
     (
         "runcord-cli",
         &[
@@ -100,6 +101,7 @@ fn only_one_crate_knows_mcp_and_only_one_starts_processes() {
     }
     assert!(!reach(&graph, "runcord-runtime").contains("rmcp"), "the runtime reaches rmcp");
     assert!(!reach(&graph, "runcord-exec").contains("runcord-policy"), "exec reaches policy");
+    assert!(!reach(&graph, "runcord-content").contains("tokio"), "content reaches tokio");
     for (file, text) in sources(PRODUCTION) {
         let ours = file.starts_with(root().join("shared/exec"));
         assert!(ours || !matches(STARTS_PROCESSES, &text), "{} starts a process", file.display());

@@ -2,16 +2,13 @@
 //! still that one, applying that configuration again is the way back from what comes next.
 
 use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use runcord_content::disk;
 use runcord_model::Digest;
-use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use crate::disk;
 use crate::names::{ModuleName, WorkspaceName};
 use crate::seen::StateMark;
 
@@ -123,7 +120,7 @@ impl Applied {
 
     fn remember_now(&self, entry: Entry) -> io::Result<()> {
         disk::private_folder(&self.folder)?;
-        let held = self.lock()?;
+        let held = disk::lock(&self.folder.join(LOCK))?;
         let mut book = self.read();
         book.applied.retain(|before| !before.is_of(&entry.module, &entry.workspace));
         book.applied.push(entry);
@@ -131,15 +128,6 @@ impl Applied {
         let written = disk::replace(&self.folder, FILE, &text);
         drop(held);
         written
-    }
-
-    /// Given back when it is dropped, or when the process ends.
-    fn lock(&self) -> io::Result<File> {
-        let mut options = OpenOptions::new();
-        options.create(true).truncate(false).write(true).mode(0o600);
-        let file = options.open(self.folder.join(LOCK))?;
-        flock(&file, FlockOperation::LockExclusive)?;
-        Ok(file)
     }
 }
 

@@ -1,17 +1,16 @@
 //! Where this server keeps its files, below the state folder: nobody else's, and each made once.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use runcord_content::disk;
 use runcord_runtime::target::Acted;
 use serde_json::json;
 
-use crate::disk;
 use crate::events::Events;
 use crate::seen::{Begun, Saved};
 use crate::tool::Places;
@@ -95,12 +94,7 @@ impl Desk {
     /// Waits until nobody else fills the cache of providers; until this is dropped nobody else does.
     pub(crate) async fn alone(&self) -> io::Result<File> {
         let path = self.folder.join("providers.lock");
-        let lock = move || {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path)?;
-            rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)?;
-            Ok(file)
-        };
-        tokio::task::spawn_blocking(lock).await.map_err(io::Error::other)?
+        tokio::task::spawn_blocking(move || disk::lock(&path)).await.map_err(io::Error::other)?
     }
 
     /// New files for an apply of that plan; those of long ago go.

@@ -27,7 +27,6 @@ mod catalog;
 mod declared;
 mod desk;
 mod diff;
-mod disk;
 mod draft;
 mod events;
 mod hidden;

@@ -6,6 +6,7 @@ use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use runcord_content::disk;
 use runcord_model::{Digest, Refusal};
 use runcord_runtime::mask::MaskFile;
 use runcord_runtime::settings::Origin;
@@ -14,14 +15,13 @@ use crate::actions::Action;
 use crate::applied::Applied;
 use crate::declared;
 use crate::desk::Desk;
-use crate::disk;
 use crate::draft::permitted;
 use crate::hidden;
 use crate::lock;
 use crate::modules::Module;
 use crate::names::{Lineage, WorkspaceName};
 use crate::planfile::{self, Reading};
-use crate::providers::Binaries;
+use crate::providers::Installed;
 use crate::refuse::{internal, precondition, unusable};
 use crate::saved::SavedPlans;
 use crate::seen::{Begun, Found, Look, Planned, RestsOn, Saved, StateMark};
@@ -41,7 +41,7 @@ pub(crate) struct Prober {
     pub(crate) store: Store,
     pub(crate) saved: SavedPlans,
     pub(crate) applied: Applied,
-    pub(crate) binaries: Binaries,
+    pub(crate) installed: Installed,
     pub(crate) mask: MaskFile,
     pub(crate) desk: Desk,
     /// The saved plans that this process has read.
@@ -160,7 +160,7 @@ impl Prober {
             let source = format!("data.{provider}.");
             ready.declared.runs_code.iter().any(|address| address.contains(&source))
         };
-        let installed = self.binaries.names(&ready.configuration.data).await?;
+        let installed = self.installed.names(&ready.configuration.data).await?;
         match GOES_OUT.into_iter().find(|provider| installed.contains(*provider) && !reviewed(provider)) {
             None => Ok(()),
             Some(provider) => Err(precondition(
@@ -189,8 +189,8 @@ impl Prober {
         // Large files are read meanwhile.
         let ((outcome, said), providers, tool, version) = tokio::try_join!(
             plan_and_read,
-            self.binaries.providers(&ready.configuration.data),
-            self.binaries.tool(self.tool.program()),
+            self.installed.providers(&ready.configuration.data),
+            self.installed.tool(self.tool.program()),
             self.tool.version(),
         )?;
         let rests_on = RestsOn {

@@ -9,10 +9,10 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use runcord_content::disk;
 use runcord_model::refusal::Code;
 use runcord_model::{Digest, Refusal};
 
-use crate::disk;
 use crate::seen::Saved;
 
 /// The largest plan file.

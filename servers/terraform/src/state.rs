@@ -3,9 +3,9 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
+use runcord_content::disk;
 use serde::Deserialize;
 
-use crate::disk;
 use crate::names::Lineage;
 use crate::seen::StateMark;
 

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use runcord_content::disk;
 use runcord_model::Refusal;
 use runcord_runtime::mask::MaskFile;
 use runcord_runtime::settings::Settings;
@@ -20,7 +21,7 @@ use crate::declared;
 use crate::desk::Desk;
 use crate::names::WorkspaceName;
 use crate::probe::{Pinned, Prober};
-use crate::providers::Binaries;
+use crate::providers::Installed;
 use crate::pure::TerraformActions;
 use crate::read;
 use crate::refuse::surroundings;
@@ -96,7 +97,7 @@ impl Terraform {
             store: Store::new(&settings.state),
             saved: SavedPlans::new(&settings.state),
             applied: Applied::new(&settings.state),
-            binaries: Binaries::of(&settings.state),
+            installed: Installed::of(&settings.state),
             mask: MaskFile::of(&settings.state),
             desk: desk.clone(),
             known: Mutex::default(),
@@ -165,8 +166,8 @@ impl Terraform {
         let configuration =
             prober.store.open(&it.rests_on.configuration, &it.declared).await.map_err(changed)?;
         let saved = prober.saved.find(&it.saved).await.map_err(changed)?;
-        let found = prober.binaries.providers(&configuration.data).await.map_err(changed)?;
-        let tool = prober.binaries.tool(prober.tool.program()).await.map_err(changed)?;
+        let found = prober.installed.providers(&configuration.data).await.map_err(changed)?;
+        let tool = prober.installed.tool(prober.tool.program()).await.map_err(changed)?;
         if found != it.rests_on.providers || tool != it.rests_on.tool {
             return Err(refused("the tool or its providers are not those that planned; nothing was applied"));
         }
@@ -209,8 +210,8 @@ struct Ready {
 fn identity(root: &Path, workspace: &WorkspaceName) -> Result<String, Refusal> {
     let text =
         root.to_str().ok_or_else(|| surroundings("the path of the folder of root modules is not UTF-8"))?;
-    let digest = crate::disk::digest_of(text.as_bytes());
-    let short = crate::disk::hex(&digest).get(..16).unwrap_or_default().to_owned();
+    let digest = disk::digest_of(text.as_bytes());
+    let short = disk::hex(&digest).get(..16).unwrap_or_default().to_owned();
     Ok(format!("{IDENTITY}{short}:{workspace}"))
 }
 

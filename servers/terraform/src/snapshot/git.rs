@@ -5,30 +5,33 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use runcord_content::{FILE_BYTES, FILES, Names, Rule, Runs, TREE_BYTES, Tree, Verdict};
 use runcord_exec::{Command, Finished, Status, Stdin, find_program};
 
-use super::rules::{Verdict, verdict};
-use super::tree::{FILE_BYTES, FILES, Runs, Tree};
-use super::unfit::{Rule, SnapshotError};
+use super::folders;
+use super::rules::{SUBMODULE, verdict};
+use super::unfit::SnapshotError;
+use crate::modules::Module;
 use crate::names::{Commit, Directory};
 
 /// What a listing may be long: 5,000 files with paths of a kilobyte, and those that are left out.
 const LISTING: usize = 16 << 20;
 /// All contents together, and a line before each.
-const CONTENTS: usize = (64 << 20) + FILES * 128;
+const CONTENTS: usize = TREE_BYTES as usize + FILES * 128;
 
-/// The files of some folders at a commit, by the rules for configurations.
+/// The files of a module's folders at a commit, by the rules for configurations.
 pub(super) async fn commit_tree(
     root: &Path,
     commit: &Commit,
-    folders: &[&Directory],
-    own: &Directory,
+    module: &Module,
 ) -> Result<Tree, SnapshotError> {
+    let folders = folders(module);
     let git = Git { program: find_program("git").ok_or(SnapshotError::NoGit)?, root: root.to_owned() };
     let prefix = git.prefix().await?;
     git.make_sure_of(commit).await?;
-    let listing = git.list(commit, &prefix, folders).await?;
-    let blobs = blobs(&listing, &prefix, folders, own)?;
+    let listing = git.list(commit, &prefix, &folders).await?;
+    let own = |path: &str| verdict(path, &module.directory);
+    let blobs = blobs(&listing, &prefix, &folders, Names::new(&own))?;
     git.contents(blobs).await
 }
 
@@ -130,13 +133,13 @@ fn blobs(
     listing: &str,
     prefix: &str,
     folders: &[&Directory],
-    own: &Directory,
+    names: Names<'_>,
 ) -> Result<Vec<Blob>, SnapshotError> {
     let mut found = BTreeMap::new();
     for line in listing.split_terminator('\0') {
         let (facts, whole) = line.split_once('\t').ok_or(SnapshotError::Git)?;
         let path = whole.strip_prefix(prefix).ok_or(SnapshotError::Git)?;
-        if let Some(blob) = blob(facts, path, own)? {
+        if let Some(blob) = blob(facts, path, names)? {
             found.insert(path.to_owned(), blob);
         }
         if found.len() > FILES {
@@ -153,9 +156,9 @@ fn blobs(
     Ok(found.into_values().collect())
 }
 
-fn blob(facts: &str, path: &str, own: &Directory) -> Result<Option<Blob>, SnapshotError> {
+fn blob(facts: &str, path: &str, names: Names<'_>) -> Result<Option<Blob>, SnapshotError> {
     let unfit = |rule| Err(SnapshotError::unfit(path, rule));
-    match verdict(path, own) {
+    match names.verdict(path) {
         Verdict::Kept => {}
         Verdict::LeftOut => return Ok(None),
         Verdict::Refused(rule) => return unfit(rule),
@@ -166,7 +169,7 @@ fn blob(facts: &str, path: &str, own: &Directory) -> Result<Option<Blob>, Snapsh
         ("100644" | "100664", "blob") => Runs::No,
         ("100755", "blob") => Runs::Yes,
         ("120000", _) => return unfit(Rule::Link),
-        ("160000", _) => return unfit(Rule::Submodule),
+        ("160000", _) => return unfit(SUBMODULE),
         _ => return unfit(Rule::Special),
     };
     if size.parse::<u64>().map_err(|_| SnapshotError::Git)? > FILE_BYTES {
@@ -197,13 +200,18 @@ fn read_batch(mut told: &[u8], blobs: Vec<Blob>) -> Result<Tree, SnapshotError> 
 
 #[cfg(test)]
 mod tests {
+    use runcord_content::ContentError;
+
+    use super::super::rules::OVERRIDE;
     use super::*;
 
     const OBJECT: &str = "b6fc4c620b67d95f953a5c1c1230aaab5db5a1b0";
 
     fn listed(line: &str) -> Result<Vec<Blob>, SnapshotError> {
         let net: Directory = "net".parse().unwrap();
-        blobs(&format!("100644 blob {OBJECT}       5\tlive/net/main.tf\0{line}"), "live/", &[&net], &net)
+        let own = |path: &str| verdict(path, &net);
+        let whole = format!("100644 blob {OBJECT}       5\tlive/net/main.tf\0{line}");
+        blobs(&whole, "live/", &[&net], Names::new(&own))
     }
 
     #[test]
@@ -212,15 +220,18 @@ mod tests {
         assert_eq!(found.iter().map(|blob| blob.runs).collect::<Vec<_>>(), [Runs::No, Runs::Yes]);
         for (line, rule) in [
             (format!("120000 blob {OBJECT} 5\tlive/net/link\0"), Rule::Link),
-            (format!("160000 commit {OBJECT} -\tlive/net/sub\0"), Rule::Submodule),
+            (format!("160000 commit {OBJECT} -\tlive/net/sub\0"), SUBMODULE),
             (format!("040000 tree {OBJECT} -\tlive/net/sub\0"), Rule::Special),
             (format!("100644 blob {OBJECT} 4194305\tlive/net/large\0"), Rule::FileSize),
             (format!("100644 blob {OBJECT} 5\tlive/net/../../x\0"), Rule::Name),
             (format!("100644 blob {OBJECT} 5\tlive//etc/passwd\0"), Rule::Name),
-            (format!("100644 blob {OBJECT} 5\tlive/net/x_override.tf\0"), Rule::Override),
+            (format!("100644 blob {OBJECT} 5\tlive/net/x_override.tf\0"), OVERRIDE),
         ] {
             let refused = listed(&line).unwrap_err();
-            let of_the_rule = matches!(&refused, SnapshotError::Unfit { rule: found, .. } if *found == rule);
+            let of_the_rule = matches!(
+                &refused,
+                SnapshotError::Content(ContentError::Unfit { rule: found, .. }) if *found == rule
+            );
             assert!(of_the_rule, "{line}: {refused}");
         }
         let elsewhere = listed(&format!("100644 blob {OBJECT} 5\tother/net/x\0"));

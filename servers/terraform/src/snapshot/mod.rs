@@ -1,32 +1,26 @@
-//! Configurations: all that the tool runs in, in one read-only folder that is named by its digest. What was planned with
-//! is what is applied with, whatever happens to the working tree meanwhile.
-//!
-//! A configuration is made of files that were read once, into memory, without following a link; it is written beside its
-//! place and renamed, and read back and compared with its digest whenever it is used.
+//! Configurations of root modules: the declared folders, from the working tree, a commit or an earlier configuration, and two
+//! files of ours that force the declared backend and values upon the module. How one is read, stored and compared is
+//! `runcord-content`'s.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use runcord_content::{ContentError, Names, Tree, disk, read_file, read_folders};
 use runcord_model::{Digest, Refusal};
 
-use crate::disk;
 use crate::modules::Module;
-use crate::names::{Commit, VariableName, WorkspaceName};
+use crate::names::{Commit, Directory, VariableName, WorkspaceName};
 
 mod git;
-mod keep;
 mod ours;
 mod rules;
 #[cfg(test)]
 mod tests;
-mod tree;
 mod unfit;
-mod walk;
 
-use tree::Tree;
-pub use unfit::{Rule, SnapshotError};
+pub use unfit::SnapshotError;
 
 /// The versions of providers that the tool settled on.
 const LOCK_FILE: &str = ".terraform.lock.hcl";
@@ -121,7 +115,7 @@ pub enum LockFile {
 /// The stored configurations of one installation.
 #[derive(Debug, Clone)]
 pub struct Store {
-    configurations: PathBuf,
+    configurations: runcord_content::Store,
     data: PathBuf,
 }
 
@@ -129,7 +123,8 @@ impl Store {
     /// Those in this state folder. Nothing is read or made yet.
     pub fn new(state: &Path) -> Self {
         let ours = state.join("terraform");
-        Self { configurations: ours.join("configurations"), data: ours.join("data") }
+        let configurations = runcord_content::Store::new(ours.join("configurations"));
+        Self { configurations, data: ours.join("data") }
     }
 
     /// The configuration of a module from a source, with these values in place of the declared ones. It is stored, and
@@ -159,14 +154,15 @@ impl Store {
             Source::WorkingTree => {
                 let store = self.clone();
                 blocking(move || {
-                    let tree = walk::working_tree(root.path(), &folders(&module), &module.directory)?;
+                    let own = |path: &str| rules::verdict(path, &module.directory);
+                    let folders: Vec<&str> = folders(&module).into_iter().map(Directory::as_str).collect();
+                    let tree = read_folders(root.path(), &folders, Names::new(&own))?;
                     store.keep(tree, &root, &module, &set, LockFile::WithTheRest)
                 })
                 .await
             }
             Source::Commit(commit) => {
-                let folders = folders(&module);
-                let mut tree = git::commit_tree(root.path(), commit, &folders, &module.directory).await?;
+                let mut tree = git::commit_tree(root.path(), commit, &module).await?;
                 let (store, module) = (self.clone(), module.clone());
                 blocking(move || {
                     let lock_file = keep_lock_file(&mut tree, &root, &module)?;
@@ -188,7 +184,7 @@ impl Store {
     pub async fn open(&self, digest: &Digest, module: &Module) -> Result<Configuration, Refusal> {
         let (store, digest, module) = (self.clone(), digest.clone(), module.clone());
         let opened = blocking(move || {
-            let tree = keep::open(&store.configurations, &digest)?;
+            let tree = store.configurations.open(&digest)?;
             let inside = format!("{}/", module.directory);
             if !tree.files().any(|(path, _)| path.starts_with(&inside)) {
                 return Err(SnapshotError::OtherModule);
@@ -211,15 +207,8 @@ impl Store {
     }
 
     fn sweep_at(&self, in_use: &BTreeSet<Digest>, now: SystemTime) -> io::Result<()> {
-        let wanted = |name: &str| in_use.iter().any(|digest| disk::hex(digest) == name);
-        let open = |name: &str| is_open(&self.configurations.join(name)).unwrap_or(true);
-        // What is unfinished is open too, and nobody's.
-        let kept = |name: &str| wanted(name) || !disk::is_unfinished(name) && open(name);
-        let is_old = |modified| now.duration_since(modified).is_ok_and(|age| age > disk::KEPT);
-        disk::sweep(&self.configurations, |name, modified| is_old(modified) && !kept(name))?;
-        // Data goes with its configuration: what the tool does in it does not show in the folder's own time.
-        let there = |name: &str| wanted(name) || self.configurations.join(name).exists();
-        disk::sweep(&self.data, |name, modified| is_old(modified) && !there(name))
+        self.configurations.sweep(in_use, now)?;
+        self.configurations.sweep_beside(&self.data, in_use, now)
     }
 
     fn keep(
@@ -231,7 +220,7 @@ impl Store {
         lock_file: LockFile,
     ) -> Result<Configuration, SnapshotError> {
         ours::add(&mut tree, root.path(), module, set)?;
-        let digest = keep::store(&self.configurations, &tree)?;
+        let digest = self.configurations.store(&tree)?;
         self.configuration(digest, module, lock_file)
     }
 
@@ -246,7 +235,7 @@ impl Store {
         if let Some(name) = set.keys().next() {
             return Err(SnapshotError::Value(name.clone()));
         }
-        let tree = keep::open(&self.configurations, digest)?;
+        let tree = self.configurations.open(digest)?;
         ours::fits(&tree, root.path(), module)?;
         self.configuration(digest.clone(), module, LockFile::WithTheRest)
     }
@@ -257,46 +246,29 @@ impl Store {
         module: &Module,
         lock_file: LockFile,
     ) -> Result<Configuration, SnapshotError> {
-        disk::private_folder(&self.data).map_err(SnapshotError::State)?;
-        let absolute = |path: &Path| std::path::absolute(path).map_err(SnapshotError::State);
-        let directory =
-            absolute(&self.configurations.join(disk::hex(&digest)).join(module.directory.as_str()))?;
+        disk::private_folder(&self.data).map_err(ContentError::State)?;
+        let absolute = |path: &Path| std::path::absolute(path).map_err(ContentError::State);
+        let directory = absolute(&self.configurations.place(&digest).join(module.directory.as_str()))?;
         let data = absolute(&self.data.join(disk::hex(&digest)))?;
         Ok(Configuration { digest, directory, data, lock_file })
     }
 }
 
-/// Whether a stored folder, or one in it, may be written to: the tool applies in it, however long that takes and whatever the
-/// clock says, or was left in the middle of that, and the only copy of a state may be there.
-fn is_open(folder: &Path) -> io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt as _;
-    if std::fs::symlink_metadata(folder)?.permissions().mode() & 0o200 != 0 {
-        return Ok(true);
-    }
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() && is_open(&entry.path())? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
-}
-
 /// The module's own folder and those that it calls.
-fn folders(module: &Module) -> Vec<&crate::names::Directory> {
+fn folders(module: &Module) -> Vec<&Directory> {
     std::iter::once(&module.directory).chain(&module.with).collect()
 }
 
 /// Puts today's lock file in the place of a commit's, where there is one.
 fn keep_lock_file(tree: &mut Tree, root: &Root, module: &Module) -> Result<LockFile, SnapshotError> {
-    let Some((runs, content)) = walk::one_file(root.path(), &module.directory, LOCK_FILE)? else {
+    let Some(todays) = read_file(root.path(), module.directory.as_str(), LOCK_FILE)? else {
         return Ok(LockFile::WithTheRest);
     };
     let path = format!("{}/{LOCK_FILE}", module.directory);
-    if tree.get(&path).is_some_and(|before| before.content == content) {
+    if tree.get(&path).is_some_and(|before| before.content == todays.content) {
         return Ok(LockFile::WithTheRest);
     }
-    tree.put(&path, runs, content)?;
+    tree.put(&path, todays.runs, todays.content)?;
     Ok(LockFile::Todays)
 }
 
@@ -305,5 +277,5 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, SnapshotError> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|error| Err(SnapshotError::State(io::Error::other(error))))
+        .unwrap_or_else(|error| Err(ContentError::State(io::Error::other(error)).into()))
 }

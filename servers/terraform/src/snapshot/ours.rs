@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use runcord_content::{Runs, Tree};
 use serde_json::{Map, Value, json};
 
-use super::tree::{Runs, Tree};
 use super::unfit::SnapshotError;
 use crate::modules::{Backend, Module};
 use crate::names::{VariableName, WorkspaceName};
@@ -25,7 +25,7 @@ pub(super) fn add(
 ) -> Result<(), SnapshotError> {
     let values = values(module, set)?;
     tree.put(&path(module, BACKEND), Runs::No, backend(root, &module.backend)?)?;
-    tree.put(&path(module, VALUES), Runs::No, values)
+    Ok(tree.put(&path(module, VALUES), Runs::No, values)?)
 }
 
 /// Whether a configuration of before is one of this module with this backend, whose sizes are within today's bounds: what

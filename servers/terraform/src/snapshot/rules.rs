@@ -1,48 +1,33 @@
 //! Which files belong to a configuration: decided by name alone, for a working tree and a commit alike.
 
+use runcord_content::{Rule, Verdict};
+
 use crate::names::Directory;
 
-use super::unfit::Rule;
-
-/// What becomes of a file or folder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
-    /// It is part of the configuration.
-    Kept,
-    /// It is not: the tool's own data, states, what git keeps.
-    LeftOut,
-    /// There is no configuration with it.
-    Refused(Rule),
-}
+/// It would change what is forced upon the module.
+pub(super) const OVERRIDE: Rule =
+    Rule::Own("an override file beside ours: write what it says into the files that it overrides");
+/// It would give other values than the declared ones.
+pub(super) const VALUES: Rule = Rule::Own("a file of values: declare them in modules.yaml");
+/// Another repository's files.
+pub(super) const SUBMODULE: Rule = Rule::Own("a submodule's files are not in the commit");
 
 /// What becomes of the entry at `path`, which is relative to the folder of all root modules. `own` is the root module's
 /// folder: there the tool reads values and overrides. In the folder of a module that is called, a file of values means
 /// nothing, and an override is reviewed configuration like any other.
 pub(super) fn verdict(path: &str, own: &Directory) -> Verdict {
-    if !is_plain(path) {
-        return Verdict::Refused(Rule::Name);
-    }
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     if path.split('/').any(is_left_out) {
         Verdict::LeftOut
     } else if folder != own.as_str() {
         Verdict::Kept
     } else if is_override(name) {
-        Verdict::Refused(Rule::Override)
+        Verdict::Refused(OVERRIDE)
     } else if is_values(name) {
-        Verdict::Refused(Rule::Values)
+        Verdict::Refused(VALUES)
     } else {
         Verdict::Kept
     }
-}
-
-/// Whether a path is relative, without `..`, and can be shown.
-fn is_plain(path: &str) -> bool {
-    let part = |part: &str| (1..=255).contains(&part.len()) && part != "." && part != "..";
-    path.len() <= 1024
-        && path.split('/').all(part)
-        && !path.chars().any(|c| c.is_control() || c == '\\' || c == '\u{feff}')
-        && runcord_model::text::visible(path, 4096) == path
 }
 
 fn is_left_out(name: &str) -> bool {
@@ -77,12 +62,12 @@ mod tests {
     #[test]
     fn nothing_stands_in_for_what_is_declared() {
         for path in ["override.tf", "zz_override.tf.json", "runcord_override.tofu.json", "a_override.tofu"] {
-            assert_eq!(of(&format!("live/net/{path}")), Verdict::Refused(Rule::Override), "{path}");
+            assert_eq!(of(&format!("live/net/{path}")), Verdict::Refused(OVERRIDE), "{path}");
             assert_eq!(of(&format!("modules/vpc/{path}")), Verdict::Kept, "{path}");
         }
         for path in ["terraform.tfvars", "terraform.tfvars.json", "z.auto.tfvars", "runcord.auto.tfvars.json"]
         {
-            assert_eq!(of(&format!("live/net/{path}")), Verdict::Refused(Rule::Values), "{path}");
+            assert_eq!(of(&format!("live/net/{path}")), Verdict::Refused(VALUES), "{path}");
         }
         for path in ["main.tf", "prod.tfvars", ".terraform.lock.hcl", "overrides.tf", "run.sh"] {
             assert_eq!(of(&format!("live/net/{path}")), Verdict::Kept, "{path}");
@@ -103,16 +88,5 @@ mod tests {
         ] {
             assert_eq!(of(&format!("live/net/{path}")), Verdict::LeftOut, "{path}");
         }
-    }
-
-    #[test]
-    fn a_name_stays_below_and_can_be_shown() {
-        let long = "a".repeat(256);
-        for path in
-            ["", "/etc/passwd", "live/../x", "..", "live//x", "live/./x", "a\nb", "a\u{202e}b", "a\\b", &long]
-        {
-            assert_eq!(of(path), Verdict::Refused(Rule::Name), "{path:?}");
-        }
-        assert_eq!(of("live/net/Übersicht 1.tf"), Verdict::Kept);
     }
 }

@@ -5,82 +5,83 @@ use std::collections::{BTreeMap, BTreeSet};
 use runcord_model::Digest;
 use sha2::{Digest as _, Sha256};
 
-use super::unfit::{Rule, SnapshotError};
-
-/// The largest file.
-pub(super) const FILE_BYTES: u64 = 4 << 20;
-/// All files together.
-const TREE_BYTES: u64 = 64 << 20;
-/// Files, and folders too.
-pub(super) const FILES: usize = 5_000;
-/// Folders within folders.
-pub(super) const DEPTH: usize = 32;
+use crate::rules::{FILE_BYTES, FILES, TREE_BYTES};
+use crate::{ContentError, Rule};
 
 /// Whether a file may be run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Runs {
+pub enum Runs {
+    /// It is read only.
     No,
+    /// It is a program or a script.
     Yes,
 }
 
 impl Runs {
     /// As git sees it: by its owner.
-    pub(super) fn of_mode(mode: u32) -> Self {
+    pub fn of_mode(mode: u32) -> Self {
         if mode & 0o100 == 0 { Self::No } else { Self::Yes }
     }
 }
 
 /// One file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) runs: Runs,
-    pub(super) content: Vec<u8>,
+pub struct Entry {
+    /// Whether it may be run.
+    pub runs: Runs,
+    /// All of its bytes.
+    pub content: Vec<u8>,
 }
 
 /// The files of one configuration, by path.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Tree {
+pub struct Tree {
     files: BTreeMap<String, Entry>,
     bytes: u64,
 }
 
 impl Tree {
     /// Puts a file where it belongs, in place of the one that was there.
-    pub(super) fn put(&mut self, path: &str, runs: Runs, content: Vec<u8>) -> Result<(), SnapshotError> {
+    ///
+    /// # Errors
+    /// [`ContentError::Unfit`]: it is too large, or there are too many.
+    pub fn put(&mut self, path: &str, runs: Runs, content: Vec<u8>) -> Result<(), ContentError> {
         let size = size_of(&content);
         if size > FILE_BYTES {
-            return Err(SnapshotError::unfit(path, Rule::FileSize));
+            return Err(ContentError::unfit(path, Rule::FileSize));
         }
         self.bytes = self.bytes.saturating_add(size);
         if let Some(before) = self.files.insert(path.to_owned(), Entry { runs, content }) {
             self.bytes = self.bytes.saturating_sub(size_of(&before.content));
         }
         if self.files.len() > FILES {
-            return Err(SnapshotError::unfit(path, Rule::Count));
+            return Err(ContentError::unfit(path, Rule::Count));
         }
         if self.bytes > TREE_BYTES {
-            return Err(SnapshotError::unfit(path, Rule::TreeSize));
+            return Err(ContentError::unfit(path, Rule::TreeSize));
         }
         Ok(())
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<&Entry> {
+    /// The file at this path.
+    pub fn get(&self, path: &str) -> Option<&Entry> {
         self.files.get(path)
     }
 
-    pub(super) fn files(&self) -> impl Iterator<Item = (&str, &Entry)> {
+    /// All files with their paths, in order.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.files.iter().map(|(path, entry)| (path.as_str(), entry))
     }
 
     /// Every folder that holds a file, those above before those below.
-    pub(super) fn folders(&self) -> BTreeSet<&str> {
+    pub fn folders(&self) -> BTreeSet<&str> {
         let above = |path: &'_ str| path.match_indices('/').map(|(at, _)| at).collect::<Vec<_>>();
         self.files.keys().flat_map(|path| above(path).into_iter().filter_map(|at| path.get(..at))).collect()
     }
 
     /// The digest of all paths, of what may be run, and of all contents. Every path is preceded by its length, so that
     /// nothing can move from one to the other.
-    pub(super) fn digest(&self) -> Digest {
+    pub fn digest(&self) -> Digest {
         let mut hash = Sha256::new();
         hash.update(b"runcord configuration 1\n");
         hash.update((self.files.len() as u64).to_be_bytes());
@@ -134,7 +135,7 @@ mod tests {
         assert!(tree.put("large", Runs::No, vec![0; 4 << 20]).is_ok());
         assert!(matches!(
             tree.put("larger", Runs::No, vec![0; (4 << 20) + 1]),
-            Err(SnapshotError::Unfit { rule: Rule::FileSize, .. })
+            Err(ContentError::Unfit { rule: Rule::FileSize, .. })
         ));
         for again in 0..20 {
             tree.put("large", Runs::No, vec![again; 4 << 20]).unwrap();
@@ -143,7 +144,7 @@ mod tests {
             tree.put(&format!("large-{n}"), Runs::No, vec![0; 4 << 20]).unwrap();
         }
         let rule = |result| match result {
-            Err(SnapshotError::Unfit { rule, .. }) => Some(rule),
+            Err(ContentError::Unfit { rule, .. }) => Some(rule),
             _ => None,
         };
         assert_eq!(rule(tree.put("a byte", Runs::No, vec![0])), Some(Rule::TreeSize));
