@@ -165,12 +165,8 @@ fn nothing_is_left_of_a_fleet_whose_test_was_killed() -> Result<()> {
 }
 
 #[test]
-fn four_hosts_are_up_before_anybody_waits_long() -> Result<()> {
-    let began = Instant::now();
+fn hosts_are_named_in_the_order_of_the_inventory() -> Result<()> {
     let fleet = Fleet::start(4)?;
-    let took = began.elapsed();
-    // Under 1 s where nothing else runs; tests run beside each other here.
-    assert!(took < Duration::from_secs(15), "{took:?}");
     assert_eq!(fleet.names(), ["web1", "web2", "web3", "web4"]);
     Ok(())
 }
