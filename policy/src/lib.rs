@@ -21,7 +21,7 @@ mod world;
 pub use engine::{Permission, Policies};
 pub use explain::{Applies, Explained, Looked};
 pub use people::{People, UnknownPrincipal};
-pub use problem::Problem;
+pub use problem::{Problem, Text};
 pub use rules::{Rule, RuleKind};
 pub use source::{Source, shipped, shipped_files};
 pub use suite::{CaseOutcome, CaseResult, run_suite};

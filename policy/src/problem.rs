@@ -24,7 +24,7 @@ pub struct Problem {
 
 impl Problem {
     /// A problem at a byte offset of a file.
-    pub(crate) fn at(file: &Text<'_>, offset: usize, message: impl Into<String>) -> Self {
+    pub fn at(file: &Text<'_>, offset: usize, message: impl Into<String>) -> Self {
         let (line, column) = place(file.text, offset);
         Self {
             file: file.name.to_owned(),
@@ -47,7 +47,7 @@ impl Problem {
     }
 
     /// What the YAML reader says about a file.
-    pub(crate) fn from_yaml(file: &Text<'_>, said: &serde_saphyr::Error) -> Self {
+    pub fn from_yaml(file: &Text<'_>, said: &serde_saphyr::Error) -> Self {
         let said = said.without_snippet();
         let offset = said.location().and_then(|at| at.span().byte_offset()).unwrap_or(0);
         let told = said.to_string();
@@ -57,7 +57,7 @@ impl Problem {
 
     /// The same with a hint.
     #[must_use]
-    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }
@@ -88,9 +88,11 @@ impl Diagnostic for Problem {
 
 /// A file: its name and what it holds.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Text<'a> {
-    pub(crate) name: &'a str,
-    pub(crate) text: &'a str,
+pub struct Text<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// What it holds.
+    pub text: &'a str,
 }
 
 impl<'a> Text<'a> {

@@ -5,5 +5,4 @@
 
 pub mod names;
 pub mod playbooks;
-pub mod problem;
 pub mod vet;

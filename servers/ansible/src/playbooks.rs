@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::names::{
     GroupName, ModuleFqcn, PlaybookName, ProjectPath, ShippedName, Tag, TaskName, VariableName,
 };
-use crate::problem::Problem;
 use crate::vet::{Finding, Kind};
+use runcord_runtime::problem::{self, Problem};
 
 mod batch;
 mod check;
@@ -45,8 +45,8 @@ impl Playbooks {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
         }
-        let declared: Self =
-            serde_saphyr::from_str(text).map_err(|said| vec![Problem::from_yaml(file, text, &said)])?;
+        let declared: Self = serde_saphyr::from_str(text)
+            .map_err(|said| vec![Problem::from_yaml(&problem::Text { name: file, text }, &said)])?;
         let problems = check::check(file, text, &declared);
         if problems.is_empty() { Ok(declared) } else { Err(problems) }
     }

@@ -13,7 +13,6 @@ pub mod modules;
 pub mod names;
 pub mod observe;
 pub mod planfile;
-pub mod problem;
 pub mod providers;
 pub mod read;
 pub mod saved;

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::names::{Directory, ModuleName, ResourceType, VariableName, WorkspaceName};
-use crate::problem::Problem;
+use runcord_runtime::problem::{Problem, Text};
 
 mod check;
 #[cfg(test)]
@@ -37,8 +37,8 @@ impl Modules {
         if text.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
             return Ok(Self::default());
         }
-        let declared: Self =
-            serde_saphyr::from_str(text).map_err(|said| vec![Problem::from_yaml(file, text, &said)])?;
+        let declared: Self = serde_saphyr::from_str(text)
+            .map_err(|said| vec![Problem::from_yaml(&Text { name: file, text }, &said)])?;
         let problems = check::check(file, text, &declared);
         if problems.is_empty() { Ok(declared) } else { Err(problems) }
     }

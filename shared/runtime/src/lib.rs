@@ -16,6 +16,7 @@ pub mod mask;
 pub mod material;
 pub mod page;
 pub mod pipeline;
+pub mod problem;
 pub mod progress;
 pub mod service;
 pub mod settings;

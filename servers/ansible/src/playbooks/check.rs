@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::{Playbook, Playbooks, Review, Source, Text, Variable, Varies};
 use crate::names::{PlaybookName, VariableName};
-use crate::problem::Problem;
 use crate::vet::Verdict;
+use runcord_runtime::problem::{self, Problem};
 
 /// All that is wrong with the declared playbooks.
 pub(super) fn check(file: &str, text: &str, declared: &Playbooks) -> Vec<Problem> {
@@ -225,7 +225,9 @@ impl Findings<'_> {
     fn say(&mut self, word: &str, message: &str, hint: &str) {
         let message = format!("`{word}`: {message}");
         let offset = find(self.text, self.from, word);
-        self.found.push(Problem::at(self.file, self.text, offset, message).with_hint(hint));
+        self.found.push(
+            Problem::at(&problem::Text { name: self.file, text: self.text }, offset, message).with_hint(hint),
+        );
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{Backend, Module, Modules, Variable};
 use crate::names::{Address, ModuleName, VariableName};
-use crate::problem::Problem;
+use runcord_runtime::problem::{Problem, Text};
 
 /// All that is wrong with the declared modules.
 pub(super) fn check(file: &str, text: &str, declared: &Modules) -> Vec<Problem> {
@@ -153,7 +153,8 @@ impl Findings<'_> {
     fn say(&mut self, word: &str, message: &str, hint: &str) {
         let message = format!("`{word}`: {message}");
         let offset = find(self.text, self.from, word);
-        self.found.push(Problem::at(self.file, self.text, offset, message).with_hint(hint));
+        self.found
+            .push(Problem::at(&Text { name: self.file, text: self.text }, offset, message).with_hint(hint));
     }
 }
 
