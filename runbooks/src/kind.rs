@@ -66,13 +66,14 @@ impl Pattern {
             None => {
                 let build = |text: &str| regex::RegexBuilder::new(text).size_limit(1 << 18).build();
                 build(pattern)?;
-                build(&format!("\\A(?:{pattern})\\z"))?
+                let regex = build(&format!("\\A(?:{pattern})\\z"))?;
+                if known.len() >= COMPILED_MOST {
+                    known.clear();
+                }
+                known.insert(pattern.to_owned(), regex.clone());
+                regex
             }
         };
-        if known.len() >= COMPILED_MOST {
-            known.clear();
-        }
-        known.insert(pattern.to_owned(), regex.clone());
         Ok(Self { regex, anchored: format!("^(?:{pattern})$"), example })
     }
 }

@@ -30,9 +30,9 @@ pub struct ActionSpec {
     pub doc: &'static str,
     /// What it does to the target.
     pub effect: EffectKind,
-    /// Of its `with`.
+    /// The schema of its `with`.
     pub with: Schema,
-    /// Of what it returns when it only looks; `false` for an action that mutates.
+    /// The schema of what it returns when it only looks; `false` for an action that mutates.
     pub output: Schema,
     /// The observation variables that its probe fills, and that CEL in a runbook using it may name.
     pub observes: &'static [&'static str],
@@ -95,7 +95,7 @@ pub struct Catalog {
     pub server: &'static str,
     /// Its actions.
     pub actions: Vec<ActionSpec>,
-    /// Of the observation: an object with one property for each observation variable.
+    /// The schema of the observation: an object with one property for each observation variable.
     pub observation: Schema,
     /// A complete sample observation, on which CEL is evaluated once when a runbook is loaded.
     pub sample: Value,
