@@ -6,9 +6,11 @@ mod walk;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use cel::common::ast::SourceInfo;
 use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelMap, CelMapKey, CelNull, CelString};
 use cel::common::value::Val;
-use cel::{Context, Env, ExecutionError, Program, Value as CelValue};
+use cel::parser::Parser;
+use cel::{Context, Env, ExecutionError, IdedExpr, Value as CelValue};
 use serde_json::Value;
 
 pub(crate) use types::{Always, Field, Type};
@@ -19,13 +21,19 @@ use crate::params::Filled;
 /// The variable that holds the runbook's parameters.
 pub(crate) const PARAMS: &str = "params";
 
+/// The longest expression, in bytes; the longest that ships has 78.
+const MAX_BYTES: usize = 1_000;
+
+/// How deep brackets, calls and `?:` nest; what ships nests twice.
+const MAX_DEPTH: u16 = 10;
+
 /// A check: an expression that must hold, and what it means when it does not.
 #[derive(Debug, Clone)]
 pub struct Check {
     source: String,
     message: String,
     within_ms: u64,
-    program: Arc<Program>,
+    expr: Arc<IdedExpr>,
 }
 
 /// Whether a check held. What could not be evaluated did not hold.
@@ -68,12 +76,12 @@ impl Check {
     /// # Errors
     /// Why it gives none. Holds no text from the infrastructure.
     pub fn is_evaluable(&self, scene: &Scene<'_>, filled: &Filled) -> Result<(), String> {
-        scene.evaluate(&self.program, filled).map(|_| ()).map_err(|error| error.to_string())
+        scene.evaluate(&self.expr, filled).map(|_| ()).map_err(|error| error.to_string())
     }
 
     /// Whether it holds for what a probe saw.
     pub fn evaluate(&self, scene: &Scene<'_>, filled: &Filled) -> Verdict {
-        match scene.evaluate(&self.program, filled) {
+        match scene.evaluate(&self.expr, filled) {
             Ok(true) => Verdict::Held,
             Ok(false) => Verdict::NotHeld { message: self.message.clone() },
             Err(error) => Verdict::NotHeld {
@@ -114,15 +122,9 @@ pub(crate) fn compile(
     within_ms: u64,
     scope: &Scope,
 ) -> Result<Check, Vec<BadCel>> {
-    let program = Program::compile(source).map_err(|errors| {
-        errors
-            .errors
-            .iter()
-            .map(|e| BadCel { at: (column(source, e.pos), 1), message: syntax(&e.msg), hint: None })
-            .collect::<Vec<_>>()
-    })?;
-    let (found, faults) = walk::walk(program.expression(), scope);
-    let mut faults: Vec<BadCel> = faults.into_iter().map(|fault| placed(source, &program, fault)).collect();
+    let (expr, origin) = parse(source)?;
+    let (found, faults) = walk::walk(&expr, scope);
+    let mut faults: Vec<BadCel> = faults.into_iter().map(|fault| placed(source, &origin, fault)).collect();
     if faults.is_empty() && !matches!(found, Type::Any | Type::Bool) {
         let message = format!("the expression gives {found}, and must give a boolean");
         faults.push(BadCel { at: (0, source.len()), message, hint: None });
@@ -130,18 +132,32 @@ pub(crate) fn compile(
     if !faults.is_empty() {
         return Err(faults);
     }
-    Ok(Check {
-        source: source.to_owned(),
-        message: message.to_owned(),
-        within_ms,
-        program: Arc::new(program),
+    Ok(Check { source: source.to_owned(), message: message.to_owned(), within_ms, expr: Arc::new(expr) })
+}
+
+/// The crate's parser, the walk, the evaluation and even the freeing of an expression recurse, and what overflows the
+/// stack ends the process. So an expression is no longer, and nests no deeper, than every thread has stack for: the
+/// parser takes some 125 KB of it for each level in an unoptimized build.
+fn parse(source: &str) -> Result<(IdedExpr, SourceInfo), Vec<BadCel>> {
+    if source.len() > MAX_BYTES {
+        let message = format!("the expression is longer than {MAX_BYTES} bytes");
+        let hint = Some("write several checks: all of them must hold".to_owned());
+        return Err(vec![BadCel { at: (0, source.len()), message, hint }]);
+    }
+    Parser::new().max_recursion_depth(MAX_DEPTH).parse_with_source_info(source).map_err(|errors| {
+        let bad = |e: &cel::ParseError| BadCel {
+            at: (column(source, e.pos), 1),
+            message: syntax(&e.msg),
+            hint: None,
+        };
+        errors.errors.iter().map(bad).collect()
     })
 }
 
 impl Check {
     /// Evaluates it on a sample; says what is wrong if it gives no boolean.
     pub(crate) fn try_on(&self, scene: &Scene<'_>, filled: &Filled) -> Result<bool, CelError> {
-        scene.evaluate(&self.program, filled)
+        scene.evaluate(&self.expr, filled)
     }
 }
 
@@ -157,9 +173,9 @@ fn column(source: &str, (line, column): (isize, isize)) -> usize {
     start + within.unwrap_or(0)
 }
 
-fn placed(source: &str, program: &Program, fault: Fault) -> BadCel {
+fn placed(source: &str, origin: &SourceInfo, fault: Fault) -> BadCel {
     let byte = |chars: u32| source.char_indices().nth(chars as usize).map_or(source.len(), |(i, _)| i);
-    let (start, stop) = program.source_info().offset_for(fault.id).unwrap_or((0, 0));
+    let (start, stop) = origin.offset_for(fault.id).unwrap_or((0, 0));
     let (start, end) = (byte(start), byte(stop.saturating_add(1)));
     BadCel { at: (start, end.saturating_sub(start)), message: fault.message, hint: fault.hint }
 }
@@ -181,10 +197,10 @@ impl<'o> Scene<'o> {
         Self { context }
     }
 
-    fn evaluate(&self, program: &Program, filled: &Filled) -> Result<bool, CelError> {
+    fn evaluate(&self, expr: &IdedExpr, filled: &Filled) -> Result<bool, CelError> {
         let mut context = self.context.new_inner_scope();
         context.add_variable_as_val(PARAMS, object(filled.params()));
-        match program.execute(&context) {
+        match CelValue::resolve(expr, &context) {
             Ok(CelValue::Bool(held)) => Ok(held),
             Ok(_) => Err(CelError::NotBoolean),
             Err(error) => Err(reason(&error)),
@@ -232,4 +248,38 @@ fn object<'o>(fields: &'o serde_json::Map<String, Value>) -> Box<dyn Val + 'o> {
     let entry = |(key, value): (&'o String, &'o Value)| (CelMapKey::from(key.as_str()), to_cel(value));
     let map: HashMap<CelMapKey<'o>, Box<dyn Val + 'o>> = fields.iter().map(entry).collect();
     Box::new(CelMap::from(map))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tests run on threads of 2 MiB, the smallest stack that any caller has.
+    fn bad(source: &str) -> String {
+        let faults = compile(source, "", 0, &Scope::new()).unwrap_err();
+        faults.iter().map(|fault| fault.message.as_str()).collect::<Vec<_>>().join("; ")
+    }
+
+    #[test]
+    fn an_expression_that_nests_without_end_is_refused_and_overflows_no_stack() {
+        for (open, close) in [("(", ")"), ("[", "]"), ("{1: ", "}"), ("size(", ")"), ("true ? 1 : ", "")] {
+            for depth in [11, 16, 90, 5_000] {
+                let source = format!("{}1{}", open.repeat(depth), close.repeat(depth));
+                bad(&source);
+                bad(&open.repeat(depth));
+            }
+        }
+        assert!(bad(&"(".repeat(11)).contains("recursion limit"));
+    }
+
+    #[test]
+    fn the_longest_chains_overflow_no_stack() {
+        let chains =
+            [("1", "+1"), ("1", "==1"), ("a", ".a"), ("a", "[1]"), ("a", ".a()"), ("!", "!"), ("-", "-")];
+        for (first, link) in chains {
+            let source = first.to_owned() + &link.repeat((MAX_BYTES - first.len()) / link.len());
+            assert!(!bad(&source).contains("longer than"), "{source}");
+            assert!(bad(&(source + &link.repeat(4))).contains("longer than"));
+        }
+    }
 }
