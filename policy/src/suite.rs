@@ -89,6 +89,10 @@ struct Case {
     #[serde(default)]
     modules: BTreeSet<String>,
     #[serde(default)]
+    playbooks: BTreeSet<String>,
+    #[serde(default)]
+    groups: BTreeSet<String>,
+    #[serde(default)]
     params: Map<String, Value>,
     #[serde(default)]
     blast: Map<String, Value>,
@@ -173,6 +177,8 @@ fn ask(case: &Case) -> Result<Ask, runcord_model::id::BadName> {
             namespaces: case.namespaces.clone(),
             nodes: case.nodes.clone(),
             modules: case.modules.clone(),
+            playbooks: case.playbooks.clone(),
+            groups: case.groups.clone(),
         },
         params: case.params.clone(),
     })

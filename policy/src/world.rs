@@ -297,6 +297,8 @@ fn asked_context(ask: &Ask) -> Result<Fields<'static>, Unposable> {
         ("namespaces", texts(ask.scopes.namespaces.clone())),
         ("nodes", texts(ask.scopes.nodes.clone())),
         ("modules", texts(ask.scopes.modules.clone())),
+        ("playbooks", texts(ask.scopes.playbooks.clone())),
+        ("groups", texts(ask.scopes.groups.clone())),
     ];
     Ok(vec![
         ("runbook", text(ask.runbook.as_str())),

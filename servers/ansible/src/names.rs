@@ -13,7 +13,7 @@ name_type!(
 );
 name_type!(
     /// The name of a playbook that ships.
-    ShippedName, "name of a playbook that ships", "1 to 63 characters: a-z, 0-9 and `_`, beginning with a letter", is_shipped
+    ShippedName, "name of a playbook that ships", "1 to 63 characters: a-z, 0-9 and `_`, beginning with a letter; then perhaps `.look`, `.verify` or `.undo`", is_shipped
 );
 name_type!(
     /// A host, as the inventory names it. Nothing in it is a pattern.
@@ -43,6 +43,14 @@ name_type!(
     /// A path below the project's folder, without `..`.
     ProjectPath, "path", "names joined by `/`: letters, digits, `-`, `_` and `.`, none beginning with a dot or dash", is_path
 );
+name_type!(
+    /// A look at hosts: what it saw, and what was done on what it saw, is kept under this.
+    LookId, "look", "32 hexadecimal digits in lower case", is_look
+);
+
+fn is_look(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+}
 
 fn is_declared(text: &str) -> bool {
     (1..=63).contains(&text.len())
@@ -51,7 +59,8 @@ fn is_declared(text: &str) -> bool {
 }
 
 fn is_shipped(text: &str) -> bool {
-    is_declared(text) && !text.contains('-')
+    let name = [".look", ".verify", ".undo"].iter().find_map(|part| text.strip_suffix(part)).unwrap_or(text);
+    is_declared(name) && !name.contains('-')
 }
 
 fn is_host(text: &str) -> bool {
@@ -189,7 +198,7 @@ fn is_path(text: &str) -> bool {
 
 inline_schema! {
     PlaybookName: {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,62}$"};
-    ShippedName: {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}$"};
+    ShippedName: {"type": "string", "pattern": "^[a-z][a-z0-9_]{0,62}([.](look|verify|undo))?$"};
     HostName: {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$"};
     GroupName: {"type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$"};
     VariableName: {"type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_]{0,63}$"};
@@ -197,6 +206,7 @@ inline_schema! {
     ModuleFqcn: {"type": "string", "pattern": "^[a-z_][a-z0-9_]*([.][a-z_][a-z0-9_]*){2,}$", "maxLength": 128};
     TaskName: {"type": "string", "minLength": 1, "maxLength": 200};
     ProjectPath: {"type": "string", "minLength": 1, "maxLength": 256};
+    LookId: {"type": "string", "pattern": "^[0-9a-f]{32}$"};
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::library;
 use crate::names::{
     GroupName, ModuleFqcn, PlaybookName, ProjectPath, ShippedName, Tag, TaskName, VariableName,
 };
@@ -22,7 +23,7 @@ mod variable;
 mod tests;
 
 pub use batch::Batch;
-pub use variable::{Bounds, Text, Variable};
+pub use variable::{Bounds, Given, Pinned, Text, Variable};
 
 /// The name of the file in the policy folder.
 pub const FILE: &str = "playbooks.yaml";
@@ -154,11 +155,28 @@ pub enum Varies {
 }
 
 impl Playbook {
+    /// What asserts afterwards that it did what it should. One that ships brings its own.
+    pub fn verification(&self) -> Option<Source> {
+        self.brought("verify").or_else(|| self.verify.clone())
+    }
+
+    /// What takes it back, where something does. One that ships brings its own.
+    pub fn way_back(&self) -> Option<Source> {
+        self.brought("undo").or_else(|| self.undo.clone())
+    }
+
+    /// What the library has beside a playbook of its own.
+    fn brought(&self, part: &str) -> Option<Source> {
+        let Source::Shipped(name) = &self.playbook else { return None };
+        let part: ShippedName = format!("{name}.{part}").parse().ok()?;
+        library::text(&part).map(|_| Source::Shipped(part))
+    }
+
     /// The variables whose values are declared one by one: a file may be named by them.
     pub fn enumerated(&self) -> BTreeSet<VariableName> {
         let is_enumerated = |variable: &Variable| match variable {
-            Variable::Value(_) | Variable::Enum(_) => true,
-            Variable::String(_) | Variable::Integer(_) | Variable::Boolean => false,
+            Variable::Value(_) | Variable::Enum(_) | Variable::File(_) | Variable::DigestOf(_) => true,
+            Variable::String(_) | Variable::Integer(_) | Variable::Boolean | Variable::Pinned(_) => false,
         };
         self.variables
             .iter()

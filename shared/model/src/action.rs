@@ -201,6 +201,12 @@ pub struct Scopes {
     /// Root modules.
     #[serde(default)]
     pub modules: BTreeSet<String>,
+    /// Playbooks, as they are declared.
+    #[serde(default)]
+    pub playbooks: BTreeSet<String>,
+    /// Groups of hosts.
+    #[serde(default)]
+    pub groups: BTreeSet<String>,
 }
 
 impl Scopes {
@@ -210,6 +216,8 @@ impl Scopes {
         self.namespaces.extend(other.namespaces);
         self.nodes.extend(other.nodes);
         self.modules.extend(other.modules);
+        self.playbooks.extend(other.playbooks);
+        self.groups.extend(other.groups);
         self
     }
 }

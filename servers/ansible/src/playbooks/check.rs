@@ -126,7 +126,11 @@ impl Findings<'_> {
                     self.say(name.as_str(), "its minimum is above its maximum", "swap them");
                 }
             }
-            Variable::Boolean => {}
+            Variable::Boolean | Variable::File(_) | Variable::DigestOf(_) => {}
+            Variable::Pinned(pinned) if pinned.fields.is_empty() => {
+                self.say(name.as_str(), "no field of the hosts' report is named", "list its `fields`");
+            }
+            Variable::Pinned(_) => {}
         }
     }
 

@@ -1,0 +1,205 @@
+//! What a run of a playbook did, as our own callback plugin tells it, a JSON object a line. Texts in it are the hosts': they are
+//! compared by fingerprints, shown as a difference where a task may show one, and otherwise leave only under `untrusted`.
+
+use std::collections::BTreeMap;
+
+use runcord_seal::Mask;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::names::HostName;
+use crate::normalise::Normalise;
+
+/// More results than any run within our bounds has.
+const MOST_LINES: usize = 2_000_000;
+
+/// What a run did.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Ran {
+    /// Its tasks in the order in which they began, handlers among them.
+    pub tasks: Vec<RanTask>,
+    /// Whether Ansible summed it up, which it does at its end.
+    pub ended: bool,
+    /// What the playbook reports of each host, where it does. The hosts' text.
+    pub reports: BTreeMap<HostName, Value>,
+}
+
+/// One task as it ran.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RanTask {
+    /// Its name, as it is written.
+    pub name: String,
+    /// Where it stands: file, below the folder that it ran in, and line.
+    pub place: String,
+    /// Its module.
+    pub module: String,
+    /// Whether it was to change nothing.
+    pub check: bool,
+    /// What became of it on each host that has begun it.
+    pub hosts: BTreeMap<HostName, OnHost>,
+}
+
+/// What became of a task on a host.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OnHost {
+    /// In a word.
+    pub status: Status,
+    /// Of the difference that it makes, as far as that means anything.
+    pub fingerprint: String,
+    /// The difference; nothing where a task may not show it.
+    pub shown: Vec<Difference>,
+    /// What the module says of a failure. The host's text.
+    pub message: Option<String>,
+}
+
+/// What became of a task on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It was begun, and no end of it was told.
+    Begun,
+    /// There was nothing to change.
+    Ok,
+    /// It changes something.
+    Changed,
+    /// It was not run.
+    Skipped,
+    /// It failed.
+    Failed,
+    /// It failed, and the playbook goes on.
+    Ignored,
+    /// The host did not answer: what became of it there is not known.
+    Unreachable,
+}
+
+/// A difference as a module tells it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Difference {
+    /// What it is of.
+    pub before_header: String,
+    /// What there was.
+    pub before: String,
+    /// What there would be.
+    pub after: String,
+    /// Both, where the module has written it out itself.
+    pub prepared: String,
+}
+
+/// One line.
+#[derive(Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Line {
+    Play {},
+    NoHosts {},
+    Task {
+        task: String,
+        name: String,
+        module: String,
+        place: Option<String>,
+        check: bool,
+    },
+    Begin {
+        host: String,
+        task: String,
+    },
+    Result {
+        host: String,
+        task: String,
+        status: Status,
+        hidden: bool,
+        #[serde(default)]
+        diff: Vec<Difference>,
+        message: Option<String>,
+        says: Option<Value>,
+    },
+    End {},
+}
+
+impl Ran {
+    /// Reads what the plugin has written so far. The last line need not be whole yet; lines that are none of ours say
+    /// nothing.
+    pub fn read(text: &[u8], folder: &str, normalise: &Normalise, mask: &Mask) -> Self {
+        let mut ran = Self::default();
+        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        let whole = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
+        for line in whole.take(MOST_LINES).filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
+            ran.take(line, &mut numbers, folder, normalise, mask);
+        }
+        ran
+    }
+
+    fn take(
+        &mut self,
+        line: Line,
+        numbers: &mut BTreeMap<String, usize>,
+        folder: &str,
+        normalise: &Normalise,
+        mask: &Mask,
+    ) {
+        match line {
+            Line::Play {} | Line::NoHosts {} => {}
+            Line::End {} => self.ended = true,
+            Line::Task { task, name, module, place, check } => {
+                let place = place.unwrap_or_default();
+                let place = place.strip_prefix(folder).unwrap_or(&place).trim_start_matches('/').to_owned();
+                // A handler that is notified again begins again: it goes on under its first number.
+                numbers.entry(task).or_insert_with(|| {
+                    self.tasks.push(RanTask { name, place, module, check, hosts: BTreeMap::new() });
+                    self.tasks.len() - 1
+                });
+            }
+            Line::Begin { host, task } => {
+                let Some((host, task)) = self.at(host, &task, numbers) else { return };
+                task.hosts.entry(host).or_insert(OnHost {
+                    status: Status::Begun,
+                    fingerprint: String::new(),
+                    shown: Vec::new(),
+                    message: None,
+                });
+            }
+            Line::Result { host, task, status, hidden, diff, message, says } => {
+                let report = says.filter(|_| !hidden);
+                let Some((host, task)) = self.at(host, &task, numbers) else { return };
+                let diff: Vec<Difference> = diff.into_iter().map(|one| normalise.difference(one)).collect();
+                let fingerprint = mask.digest(&json!([status, diff]));
+                let shown = if hidden { Vec::new() } else { diff };
+                task.hosts.insert(host.clone(), OnHost { status, fingerprint, shown, message });
+                if let Some(report) = report {
+                    self.reports.insert(host, report);
+                }
+            }
+        }
+    }
+
+    fn at(
+        &mut self,
+        host: String,
+        task: &str,
+        numbers: &BTreeMap<String, usize>,
+    ) -> Option<(HostName, &mut RanTask)> {
+        Some((host.parse().ok()?, self.tasks.get_mut(*numbers.get(task)?)?))
+    }
+
+    /// The hosts on which something is changed, or was begun and not told the end of.
+    pub fn touched(&self) -> impl Iterator<Item = &HostName> {
+        let is_touched = |on: &OnHost| match on.status {
+            Status::Changed | Status::Begun | Status::Unreachable => true,
+            Status::Ok | Status::Skipped | Status::Failed | Status::Ignored => false,
+        };
+        self.tasks.iter().flat_map(move |task| {
+            task.hosts.iter().filter(move |(_, on)| is_touched(on)).map(|(host, _)| host)
+        })
+    }
+
+    /// The hosts on which it failed, or which did not answer.
+    pub fn failed(&self) -> impl Iterator<Item = (&HostName, &RanTask, &OnHost)> {
+        let has_failed = |on: &OnHost| match on.status {
+            Status::Failed | Status::Unreachable => true,
+            Status::Begun | Status::Ok | Status::Changed | Status::Skipped | Status::Ignored => false,
+        };
+        self.tasks.iter().flat_map(move |task| {
+            task.hosts.iter().filter(move |(_, on)| has_failed(on)).map(move |(host, on)| (host, task, on))
+        })
+    }
+}
