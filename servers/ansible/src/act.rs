@@ -46,3 +46,36 @@ pub struct RunBatch {
     /// How long it may take before it is interrupted.
     pub timeout: Span,
 }
+
+/// A batch of a service's restart, for tests.
+#[cfg(test)]
+pub(crate) fn sample(hosts: &[&str], number: u32, of: u32) -> RunBatch {
+    serde_json::from_value(serde_json::json!({
+        "action": {"action": "run_playbook", "playbook": "restart_web", "group": "web", "variables": {"service": "nginx"}},
+        "look": "0123456789abcdef0123456789abcdef",
+        "number": number,
+        "of": of,
+        "hosts": hosts,
+        "declared": {
+            "playbook": {"shipped": "restart_service"},
+            "inventory": "hosts.yml",
+            "groups": ["web"],
+            "variables": {"service": {"enum": ["nginx"]}},
+            "batches": [1],
+        },
+        "source": {"shipped": "restart_service"},
+        "verify": {"shipped": "restart_service.verify"},
+        "rests_on": {
+            "content": format!("sha256:{}", "0".repeat(64)),
+            "inventory": "mark",
+            "version": "ansible-core 2.19.4",
+        },
+        "given": {"service": "nginx"},
+        "pinned": {},
+        "at": 5,
+        "results": 4,
+        "summary": "restart",
+        "timeout": "30m",
+    }))
+    .unwrap()
+}

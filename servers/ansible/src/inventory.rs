@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::names::{GroupName, HostName};
+use crate::vars::unsafe_texts;
 
 /// More hosts than anybody should touch at once, and more than a plan could show.
 const MOST_HOSTS: usize = 10_000;
@@ -34,6 +35,15 @@ pub enum Unusable {
     /// A value that only a vault password opens.
     #[error("the inventory holds values that are encrypted with a vault")]
     Vault,
+    /// A variable that is ours.
+    #[error("the inventory sets variables whose names begin with `runcord_`")]
+    Ours,
+    /// A template that runs something where Ansible runs.
+    #[error("the inventory holds a template with a lookup in it, which may run programs where Ansible runs")]
+    Lookup,
+    /// What says how a host is reached, from somewhere that nobody reviewed.
+    #[error("what the inventory asks sets more of how hosts are reached than their address, port and user")]
+    Connection,
     /// Too many hosts, or groups that contain each other.
     #[error("the inventory has too many hosts, or groups that contain each other")]
     TooLarge,
@@ -78,8 +88,14 @@ impl Inventory {
     pub fn parse(json: &[u8]) -> Result<Self, Unusable> {
         let mut all: BTreeMap<String, Value> = serde_json::from_slice(json).map_err(|_| Unusable::Shape)?;
         let meta: Meta = all.remove("_meta").map_or(Ok(Meta { hostvars: BTreeMap::new() }), shaped)?;
-        if meta.hostvars.values().flat_map(Map::values).any(is_encrypted) {
-            return Err(Unusable::Vault);
+        for (name, value) in meta.hostvars.values().flatten() {
+            if is_encrypted(value) {
+                return Err(Unusable::Vault);
+            } else if name.starts_with("runcord_") {
+                return Err(Unusable::Ours);
+            } else if looks_up(value) {
+                return Err(Unusable::Lookup);
+            }
         }
         let groups: BTreeMap<String, Group> =
             all.into_iter().map(|(name, group)| Ok((name, shaped(group)?))).collect::<Result<_, _>>()?;
@@ -103,6 +119,24 @@ impl Inventory {
         if inventory.hosts.len() > MOST_HOSTS { Err(Unusable::TooLarge) } else { Ok(inventory) }
     }
 
+    /// The same inventory where its values come from somewhere that nobody reviewed, such as the tags of a cloud: every text is
+    /// marked as unsafe, so that nothing in it is a template.
+    ///
+    /// # Errors
+    /// It says more of how hosts are reached than it may: some of that is run as a program here.
+    pub fn distrusted(mut self) -> Result<Self, Unusable> {
+        const REACHES: [&str; 3] = ["ansible_host", "ansible_port", "ansible_user"];
+        for variables in self.hosts.values_mut() {
+            for (name, value) in variables {
+                if name.starts_with("ansible_") && !REACHES.contains(&name.as_str()) {
+                    return Err(Unusable::Connection);
+                }
+                *value = unsafe_texts(value);
+            }
+        }
+        Ok(self)
+    }
+
     /// The exact hosts of a step, never none, in the order of the inventory.
     ///
     /// # Errors
@@ -123,6 +157,16 @@ impl Inventory {
             return Err(NoHosts::NoneNamed);
         }
         Ok(members.iter().filter(|host| named.contains(host)).cloned().collect())
+    }
+
+    /// The values of these hosts' variables whose names say that they are credentials.
+    pub fn credentials(&self, hosts: &[HostName]) -> Vec<String> {
+        let variables = hosts.iter().filter_map(|host| self.hosts.get(host)).flatten();
+        let mut found = Vec::new();
+        for (_, value) in variables.filter(|(name, _)| names_credential(name)) {
+            texts(value, &mut found);
+        }
+        found
     }
 
     /// How many hosts each of these groups has, and how many of `hosts` are in it.
@@ -192,6 +236,36 @@ fn gather<'g>(
     group.children.iter().try_for_each(|child| gather(groups, child, depth + 1, members))
 }
 
+fn names_credential(name: &str) -> bool {
+    const WORDS: [&str; 8] =
+        ["pass", "password", "passphrase", "passwd", "secret", "token", "credential", "credentials"];
+    name.to_ascii_lowercase().split('_').any(|word| WORDS.contains(&word))
+}
+
+fn texts(value: &Value, found: &mut Vec<String>) {
+    match value {
+        Value::String(text) => found.push(text.clone()),
+        Value::Array(items) => items.iter().for_each(|item| texts(item, found)),
+        Value::Object(fields) => fields.values().for_each(|field| texts(field, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
+}
+
+/// Whether a text in it is a template that names what looks up.
+fn looks_up(value: &Value) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match value {
+        Value::Object(fields) if fields.contains_key("__ansible_unsafe") => false,
+        Value::Object(fields) => fields.values().any(looks_up),
+        Value::Array(items) => items.iter().any(looks_up),
+        Value::String(text) => {
+            (text.contains("{{") || text.contains("{%"))
+                && text.split(|c| !is_word(c)).any(|word| matches!(word, "lookup" | "query" | "q"))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
+}
+
 fn is_encrypted(value: &Value) -> bool {
     match value {
         Value::Object(map) => map.contains_key("__ansible_vault") || map.values().any(is_encrypted),
@@ -256,6 +330,19 @@ mod tests {
     }
 
     #[test]
+    fn credentials_are_known_by_the_names_of_their_variables() {
+        let json = json!({
+            "_meta": {"hostvars": {
+                "a": {"ansible_become_pass": "one", "db_password": {"x": ["two"]}, "compass": "no"},
+                "b": {"api_token": "three"},
+            }},
+            "web": {"hosts": ["a", "b"]},
+        });
+        let inventory = Inventory::parse(json.to_string().as_bytes()).unwrap();
+        assert_eq!(inventory.credentials(&["a".parse().unwrap()]), ["one", "two"]);
+    }
+
+    #[test]
     fn shares_are_counted_of_whole_groups() {
         let inventory = sample();
         let shares =
@@ -278,9 +365,35 @@ mod tests {
                 Unusable::Vault,
             ),
             (json!({"_meta": {"hostvars": {"a": {"b": "$ANSIBLE_VAULT;1.1;AES256"}}}}), Unusable::Vault),
+            (json!({"_meta": {"hostvars": {"a": {"runcord_done": true}}}}), Unusable::Ours),
+            (json!({"_meta": {"hostvars": {"a": {"x": ["{{ lookup('pipe', 'id') }}"]}}}}), Unusable::Lookup),
+            (
+                json!({"_meta": {"hostvars": {"a": {"x": "{% if q('pipe', 'id') %}{% endif %}"}}}}),
+                Unusable::Lookup,
+            ),
             (json!({"a": {"children": ["b"]}, "b": {"children": ["a"]}}), Unusable::TooLarge),
         ] {
             assert_eq!(Inventory::parse(json.to_string().as_bytes()), Err(why), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_reviewed_is_no_template_and_says_nothing_of_how_hosts_are_reached() {
+        let with = |variables: Value| {
+            let json = json!({"_meta": {"hostvars": {"a": variables}}, "web": {"hosts": ["a"]}});
+            Inventory::parse(json.to_string().as_bytes()).unwrap().distrusted()
+        };
+        let given = with(json!({"ansible_host": "10.0.0.1", "tags": {"x": "{{ y }}", "n": 1}})).unwrap();
+        let given = given.of_hosts(&["a".parse().unwrap()]);
+        assert_eq!(
+            given["all"]["hosts"]["a"],
+            json!({
+                "ansible_host": {"__ansible_unsafe": "10.0.0.1"},
+                "tags": {"x": {"__ansible_unsafe": "{{ y }}"}, "n": 1},
+            })
+        );
+        for name in ["ansible_connection", "ansible_ssh_common_args", "ansible_python_interpreter"] {
+            assert_eq!(with(json!({name: "x"})), Err(Unusable::Connection), "{name}");
         }
     }
 }

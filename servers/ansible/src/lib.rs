@@ -12,5 +12,16 @@ pub mod names;
 pub mod normalise;
 pub mod playbooks;
 pub mod ran;
+pub mod read;
 pub mod seen;
 pub mod vet;
+
+mod apply;
+mod content;
+mod declared;
+mod desk;
+mod probe;
+mod refuse;
+mod standing;
+mod tool;
+mod vars;

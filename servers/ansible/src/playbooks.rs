@@ -72,6 +72,9 @@ pub struct Playbook {
     /// Whether it only reads.
     #[serde(default)]
     pub reads: bool,
+    /// Whether its tasks run as root, where they leave that to us.
+    #[serde(default = "yes", rename = "become")]
+    pub as_root: bool,
     /// What asserts afterwards that it did what it should.
     #[serde(default)]
     pub verify: Option<Source>,
@@ -99,6 +102,10 @@ pub struct Playbook {
     /// Names of environment variables that reach Ansible and what it starts: credentials.
     #[serde(default)]
     pub environment: BTreeSet<String>,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Where a playbook is.

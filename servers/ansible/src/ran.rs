@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use runcord_model::text::Cleaner;
 use runcord_seal::Mask;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -12,6 +13,9 @@ use crate::normalise::Normalise;
 
 /// More results than any run within our bounds has.
 const MOST_LINES: usize = 2_000_000;
+
+/// Bytes of one text of a difference that are kept.
+const TEXT: usize = 32 * 1024;
 
 /// What a run did.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -201,5 +205,25 @@ impl Ran {
         self.tasks.iter().flat_map(move |task| {
             task.hosts.iter().filter(move |(_, on)| has_failed(on)).map(move |(host, on)| (host, task, on))
         })
+    }
+}
+
+impl Ran {
+    /// The same with every text that a host wrote cleaned of what looks like a secret, and of the secrets that are known.
+    #[must_use]
+    pub fn cleaned(mut self, cleaner: &Cleaner) -> Self {
+        let clean = |text: &str| cleaner.clean(text, TEXT).as_str().to_owned();
+        for on in self.tasks.iter_mut().flat_map(|task| task.hosts.values_mut()) {
+            for one in &mut on.shown {
+                *one = Difference {
+                    before_header: clean(&one.before_header),
+                    before: clean(&one.before),
+                    after: clean(&one.after),
+                    prepared: clean(&one.prepared),
+                };
+            }
+            on.message = on.message.as_deref().map(clean);
+        }
+        self
     }
 }

@@ -3,11 +3,9 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use runcord_content::disk;
+use runcord_content::{Scrap, Scraps, disk, forget};
 use runcord_runtime::target::Acted;
 use serde_json::json;
 
@@ -17,9 +15,6 @@ use crate::tool::Places;
 
 /// How long what the tool said while applying is kept.
 const OUTPUTS_KEPT: Duration = Duration::from_secs(30 * 24 * 60 * 60);
-
-/// How long a temporary file may be in use.
-const SCRAPS_KEPT: Duration = Duration::from_secs(60 * 60);
 
 /// The file in which the tool leaves a state that it could not write.
 const ERRORED: &str = "errored.tfstate";
@@ -32,7 +27,7 @@ const EVENTS: &str = ".events.jsonl";
 pub(crate) struct Desk {
     folder: PathBuf,
     cli_config: PathBuf,
-    made: Arc<AtomicU32>,
+    scraps: Scraps,
 }
 
 /// The new files for what the tool says while it applies.
@@ -42,30 +37,13 @@ pub(crate) struct OutputFiles {
     pub(crate) errors: PathBuf,
 }
 
-/// A path for a file that is gone when this is dropped.
-#[derive(Debug)]
-pub(crate) struct Scrap(PathBuf);
-
-impl Scrap {
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl Drop for Scrap {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
-}
-
 impl Desk {
     /// Makes what is not there yet.
     pub(crate) fn make(folder: &Path, mirror: Option<&Path>) -> io::Result<Self> {
-        for name in ["", "home", "temporary", "scraps", "applies", "errored", "providers"] {
+        for name in ["", "home", "temporary", "applies", "errored", "providers"] {
             disk::private_folder(&folder.join(name))?;
         }
-        // Those of a process that was killed: secrets may be in them.
-        forget(&folder.join("scraps"), SCRAPS_KEPT)?;
+        let scraps = Scraps::make(folder.join("scraps"))?;
         let mirror = mirror.map(Path::canonicalize).transpose()?;
         let text = cli_config(folder, mirror.as_deref());
         // Servers with other mirrors may share the state folder: each has a file of its own, which nobody changes.
@@ -73,7 +51,7 @@ impl Desk {
         if fs::read(folder.join(&name)).ok().as_deref() != Some(text.as_bytes()) {
             disk::replace(folder, &name, text.as_bytes())?;
         }
-        Ok(Self { folder: folder.to_owned(), cli_config: folder.join(name), made: Arc::default() })
+        Ok(Self { folder: folder.to_owned(), cli_config: folder.join(name), scraps })
     }
 
     /// What the tool needs.
@@ -85,10 +63,9 @@ impl Desk {
         }
     }
 
-    /// A name that no other process and no earlier call has. Secrets may be in the file: it is made 0600 by who writes it,
-    /// in a folder that is ours alone.
+    /// A temporary file. Secrets may be in it.
     pub(crate) fn scrap(&self) -> Scrap {
-        Scrap(self.folder.join("scraps").join(self.name()))
+        self.scraps.scrap("")
     }
 
     /// Waits until nobody else fills the cache of providers; until this is dropped nobody else does.
@@ -101,7 +78,7 @@ impl Desk {
     pub(crate) fn outputs(&self, saved: &Saved) -> io::Result<OutputFiles> {
         let folder = self.folder.join("applies");
         forget(&folder, OUTPUTS_KEPT)?;
-        let name = format!("{}-{}", disk::hex(&saved.digest), self.name());
+        let name = format!("{}-{}", disk::hex(&saved.digest), self.scraps.name());
         Ok(OutputFiles {
             events: folder.join(format!("{name}{EVENTS}")),
             errors: folder.join(format!("{name}.stderr.log")),
@@ -133,7 +110,7 @@ impl Desk {
         if !left.exists() {
             return acted;
         }
-        let name = format!("{}.tfstate", self.name());
+        let name = format!("{}.tfstate", self.scraps.name());
         let told = match fs::rename(&left, self.folder.join("errored").join(&name)) {
             Ok(()) => format!("it is kept as terraform/errored/{name} in the state folder"),
             Err(_) => "it is in the configuration's folder".to_owned(),
@@ -144,24 +121,6 @@ impl Desk {
             ),
         }
     }
-
-    fn name(&self) -> String {
-        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let number = self.made.fetch_add(1, Ordering::SeqCst);
-        format!("{}-{}-{number}", since.as_millis(), std::process::id())
-    }
-}
-
-/// Removes the files in a folder that are older than that.
-fn forget(folder: &Path, kept: Duration) -> io::Result<()> {
-    for entry in fs::read_dir(folder)?.flatten() {
-        let modified = entry.metadata().and_then(|meta| meta.modified());
-        let age = modified.ok().and_then(|at| SystemTime::now().duration_since(at).ok());
-        if age.is_some_and(|age| age > kept) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-    Ok(())
 }
 
 /// The configuration of the tool's command line: where providers come from, and no development overrides

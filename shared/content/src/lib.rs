@@ -12,6 +12,7 @@
 mod binaries;
 mod error;
 mod rules;
+mod scraps;
 mod store;
 mod tree;
 mod walk;
@@ -21,6 +22,7 @@ pub mod disk;
 pub use binaries::Binaries;
 pub use error::ContentError;
 pub use rules::{DEPTH, FILE_BYTES, FILES, Names, Rule, TREE_BYTES, Verdict};
+pub use scraps::{Scrap, Scraps, forget};
 pub use store::{KEPT, Store};
 pub use tree::{Entry, Runs, Tree};
 pub use walk::{read_all, read_file, read_folders};
