@@ -69,6 +69,12 @@ fn without(text: &str, id: &str) -> Option<String> {
     Some(format!("{}{}", &text[..start], &text[start + length..]))
 }
 
+/// A suite without the cases that do not name the rule, each on a line of its own.
+fn naming(suite: &str, id: &str) -> String {
+    let kept = suite.lines().filter(|line| !line.starts_with("  - {") || line.contains(id));
+    kept.map(|line| format!("{line}\n")).collect()
+}
+
 #[test]
 fn a_rule_that_were_gone_would_be_missed() {
     let set = shipped(Digest::from_bytes([7; 32]));
@@ -78,7 +84,9 @@ fn a_rule_that_were_gone_would_be_missed() {
         *text = without(text, &rule.id).unwrap();
         let less = Policies::check(less).unwrap();
         assert!(less.rules().iter().all(|left| left.id != rule.id));
-        let missed = SUITES.iter().any(|(file, text)| !failures(&less, file, text).is_empty());
+        let missed = SUITES.iter().any(|(file, text)| {
+            text.contains(&rule.id) && !failures(&less, file, &naming(text, &rule.id)).is_empty()
+        });
         assert!(missed, "no case needs {}", rule.id);
     }
 }
