@@ -2,7 +2,8 @@
 //!
 //! Pure: [`playbooks`] (what may be acted on, and how far), [`actions`] (what may be asked), [`vet`] (what a playbook would
 //! do in check mode, and what check mode could not be trusted with), [`inventory`] (which hosts there are), [`ran`] (what a
-//! run did), and [`seen`] (what a look found).
+//! run did), [`seen`] (what a look found), `draft` (what it means, as acts), `measure` (what is lost), `settle` (whether it
+//! was done), and [`AnsibleActions`], which is all of these as the runtime takes them.
 
 pub mod act;
 pub mod actions;
@@ -10,7 +11,23 @@ pub mod inventory;
 pub mod library;
 pub mod names;
 pub mod normalise;
+pub mod observe;
 pub mod playbooks;
 pub mod ran;
+pub mod read;
 pub mod seen;
 pub mod vet;
+
+mod canonical;
+mod catalog;
+mod diff;
+mod draft;
+mod measure;
+mod pure;
+mod refuse;
+mod settle;
+
+#[cfg(test)]
+pub(crate) mod samples;
+
+pub use pure::{AnsibleActions, VERIFYING};

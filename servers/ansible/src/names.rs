@@ -48,6 +48,32 @@ name_type!(
     LookId, "look", "32 hexadecimal digits in lower case", is_look
 );
 
+/// So many hosts stand in one sentence.
+const NAMED: usize = 5;
+
+/// Hosts in a sentence: `web1, web2 and 3 more`.
+pub(crate) fn listed<'h>(hosts: impl IntoIterator<Item = &'h HostName>) -> String {
+    let mut hosts = hosts.into_iter();
+    let first: Vec<&str> = hosts.by_ref().take(NAMED).map(HostName::as_str).collect();
+    match hosts.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// The name of a task as it may be shown.
+pub(crate) fn task(name: &str) -> String {
+    if name.parse::<TaskName>().is_ok() { name.to_owned() } else { "‹not a name›".to_owned() }
+}
+
+/// Where a task stands, `FILE:LINE`, as it may be shown.
+pub(crate) fn place(place: &str) -> String {
+    let holds = place.rsplit_once(':').is_some_and(|(file, line)| {
+        file.parse::<ProjectPath>().is_ok() && line.len() <= 9 && line.bytes().all(|b| b.is_ascii_digit())
+    });
+    if holds { place.to_owned() } else { "‹not a path›".to_owned() }
+}
+
 fn is_look(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
