@@ -116,6 +116,6 @@ fn unchecked(look: &Look) -> Option<String> {
     let of = look.vetted.tasks.len();
     match of.saturating_sub(look.vetted.wholly_checked()) {
         0 => None,
-        some => Some(format!("{some} of {of} tasks are not wholly checked by check mode.")),
+        some => Some(format!("Not wholly checked by check mode: {some} of {of} tasks.")),
     }
 }
