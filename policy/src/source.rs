@@ -31,6 +31,7 @@ pub fn shipped_files() -> &'static [(&'static str, &'static str)] {
         ("approvers", include_str!("../rules/approvers")),
         ("modules.yaml", include_str!("../rules/modules.yaml")),
         ("people.yaml", include_str!("../rules/people.yaml")),
+        ("playbooks.yaml", include_str!("../rules/playbooks.yaml")),
         ("schema.cedarschema", include_str!("../rules/schema.cedarschema")),
         ("targets.yaml", include_str!("../rules/targets.yaml")),
     ]

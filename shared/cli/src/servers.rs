@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use runcord_ansible::playbooks::{self, Playbooks};
 use runcord_kubectl::drift::ClusterInspector;
 use runcord_kubectl::names::Namespace;
 use runcord_kubectl::{Connect, KubectlActions, Kubernetes};
@@ -16,6 +17,7 @@ use runcord_runtime::settings::Settings;
 use runcord_runtime::target::{Actions, Target};
 use runcord_runtime::view;
 use runcord_terraform::drift::ModulesInspector;
+use runcord_terraform::modules::{self, Modules};
 use runcord_terraform::names::WorkspaceName;
 use runcord_terraform::{Terraform, TerraformActions};
 use serde_json::Value;
@@ -67,7 +69,7 @@ pub(crate) fn library(settings: &Settings) -> Result<Library, LoadError> {
         Library::load(settings, catalog)?.check_thoroughly()?;
     }
     let library = Library::load(settings, KubectlActions::catalog())?;
-    modules(&library)?;
+    declared(&library)?;
     Ok(library)
 }
 
@@ -80,13 +82,18 @@ pub(crate) fn library_of(reach: &Reach, settings: &Settings) -> Result<Library, 
     }
 }
 
-/// Holds `modules.yaml`, which the server of root modules reads.
-fn modules(library: &Library) -> Result<(), LoadError> {
+/// Holds `modules.yaml` and `playbooks.yaml`, which their own servers read.
+fn declared(library: &Library) -> Result<(), LoadError> {
     let (texts, _) = library.with_texts();
-    let file = runcord_terraform::modules::FILE;
-    let Some((_, text)) = texts.policy.iter().find(|(name, _)| name == file) else { return Ok(()) };
-    let parsed = runcord_terraform::modules::Modules::parse(file, text);
-    parsed.map(|_| ()).map_err(|problems| LoadError {
+    let text = |file: &str| texts.policy.iter().find(|(name, _)| name == file).map(|(_, text)| text.as_ref());
+    let modules = text(modules::FILE).map(|text| Modules::parse(modules::FILE, text).map(|_| ()));
+    let playbooks = text(playbooks::FILE).map(|text| Playbooks::parse(playbooks::FILE, text).map(|_| ()));
+    let problems: Vec<_> =
+        [modules, playbooks].into_iter().flatten().filter_map(Result::err).flatten().collect();
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(LoadError {
         what: "the policy".to_owned(),
         problems: problems.into_iter().map(miette::Report::from).collect(),
     })

@@ -29,7 +29,7 @@ pub struct Digests {
     pub people: Digest,
     /// `approvers`.
     pub approvers: Digest,
-    /// `targets.yaml`, and `modules.yaml` where there is one.
+    /// `targets.yaml`, and `modules.yaml` and `playbooks.yaml` where there are such.
     pub targets: Digest,
     /// All runbook files.
     pub runbooks: Digest,
@@ -178,11 +178,11 @@ impl Library {
 const POLICY_FILES: [&str; 4] = ["schema.cedarschema", "people.yaml", "approvers", "targets.yaml"];
 
 /// Policy files that a folder may do without: one that is older than they are stays valid.
-const OPTIONAL_POLICY_FILES: [&str; 1] = ["modules.yaml"];
+const OPTIONAL_POLICY_FILES: [&str; 2] = ["modules.yaml", "playbooks.yaml"];
 
 /// Whether this policy file counts as one of the targets: what they are called, or how far one may be acted on.
 pub fn is_of_targets(file: &str) -> bool {
-    matches!(file, "targets.yaml" | "modules.yaml")
+    file == "targets.yaml" || OPTIONAL_POLICY_FILES.contains(&file)
 }
 
 fn is_policy(file: &str) -> bool {
@@ -377,9 +377,10 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_from_before_there_were_modules_is_still_a_policy() {
-        let older = texts(&["modules.yaml"]);
-        assert!(older.policy.iter().all(|(name, _)| name != "modules.yaml" && name != "notes.yaml"));
+    fn a_folder_from_before_something_could_be_declared_is_still_a_policy() {
+        let older = texts(&OPTIONAL_POLICY_FILES);
+        let is_there = |file: &str| older.policy.iter().any(|(name, _)| name == file);
+        assert!(!OPTIONAL_POLICY_FILES.into_iter().any(is_there) && !is_there("notes.yaml"));
         policies(&older).unwrap();
         assert!(policies(&texts(&["targets.yaml"])).is_err(), "the other files are needed");
         let alone: Vec<_> = older.policy.iter().filter(|(name, _)| name == "targets.yaml").cloned().collect();
@@ -387,15 +388,21 @@ mod tests {
     }
 
     #[test]
-    fn modules_are_put_in_force_with_the_targets() {
+    fn what_is_declared_is_put_in_force_with_the_targets() {
         let now = texts(&[]);
-        let mut changed = now.clone();
-        let modules = changed.policy.iter_mut().find(|(name, _)| name == "modules.yaml").unwrap();
-        modules.1.to_mut().push_str("# another word\n");
-        let (before, after) = (digests(&now), digests(&changed));
-        assert_ne!(before.targets, after.targets);
-        assert_eq!(Digests { targets: before.targets.clone(), ..after }, before, "nothing else changes");
-        assert_ne!(tree(&now.policy), tree(&changed.policy), "plans made under the other one are outdated");
-        assert_ne!(before.targets, digests(&texts(&["modules.yaml"])).targets, "leaving it out is a change");
+        for file in OPTIONAL_POLICY_FILES {
+            let mut changed = now.clone();
+            let declared = changed.policy.iter_mut().find(|(name, _)| name == file).unwrap();
+            declared.1.to_mut().push_str("# another word\n");
+            let (before, after) = (digests(&now), digests(&changed));
+            assert_ne!(before.targets, after.targets, "{file}");
+            assert_eq!(Digests { targets: before.targets.clone(), ..after }, before, "nothing else changes");
+            assert_ne!(
+                tree(&now.policy),
+                tree(&changed.policy),
+                "plans made under the other one are outdated"
+            );
+            assert_ne!(before.targets, digests(&texts(&[file])).targets, "leaving {file} out is a change");
+        }
     }
 }

@@ -13,7 +13,7 @@ pub struct Options {
     /// Folder of runbook files [default: the shipped library, built in]
     #[arg(long, value_name = "DIR", env = "RUNCORD_RUNBOOKS", global = true)]
     pub runbooks: Option<PathBuf>,
-    /// Folder of policy: *.cedar, schema.cedarschema, people.yaml, approvers, targets.yaml, modules.yaml [default: the shipped policy, built in]
+    /// Folder of policy: *.cedar, schema.cedarschema, people.yaml, approvers, targets.yaml, modules.yaml, playbooks.yaml [default: the shipped policy, built in]
     #[arg(long, value_name = "DIR", env = "RUNCORD_POLICY", global = true)]
     pub policy: Option<PathBuf>,
     /// Folder of the ledger and its locks [default: $XDG_STATE_HOME/runcord]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 
-const SHIPPED: &str = include_str!("example.yaml");
+const SHIPPED: &str = include_str!("../../../../policy/rules/playbooks.yaml");
 
 fn parse(text: &str) -> Result<Playbooks, Vec<Problem>> {
     Playbooks::parse("playbooks.yaml", text)
@@ -47,10 +47,21 @@ fn the_example_that_ships_is_whole() {
     let lines = SHIPPED.lines().filter_map(|line| line.strip_prefix("#   "));
     let example: String = lines.map(|line| format!("{line}\n")).collect();
     let playbooks = parse(&example).unwrap().playbooks;
-    assert_eq!(playbooks.len(), 4);
+    assert_eq!(playbooks.len(), 6);
     let named = |name: &str| &playbooks[&name.parse::<PlaybookName>().unwrap()];
     assert_eq!(named("restart_web").playbook, Source::Shipped("restart_service".parse().unwrap()));
     assert_eq!(named("restart_web").batches, [Batch::Hosts(1), Batch::Percent(25)]);
+    let by_name = |playbook: &Playbook| {
+        playbook.variables.iter().map(|(name, variable)| (name.to_string(), variable.clone())).collect()
+    };
+    let patch: BTreeMap<String, Variable> = by_name(named("patch_web"));
+    let Variable::Pinned(pinned) = &patch["packages"] else { panic!("{patch:?}") };
+    assert_eq!(pinned.by, Source::Shipped("patch_hosts.look".parse().unwrap()));
+    assert_eq!(pinned.fields, ["newer", "installed"]);
+    let push: BTreeMap<String, Variable> = by_name(named("push_nginx_conf"));
+    let file: ProjectPath = "files/nginx.conf".parse().unwrap();
+    assert_eq!(push["config_source"], Variable::File(file.clone()));
+    assert_eq!(push["config_digest"], Variable::DigestOf(file));
     let deploy = named("deploy_app");
     assert_eq!(deploy.variables.len(), 3);
     assert_eq!(deploy.allows[0].kind, Kind::Command);

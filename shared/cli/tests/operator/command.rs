@@ -51,21 +51,38 @@ fn a_changed_policy_is_not_in_force_until_an_approver_signs() {
 }
 
 #[test]
-fn root_modules_are_put_in_force_with_the_targets() {
-    let home = Home::ready();
-    let modules = "config/runcord/policy/modules.yaml";
-    home.append(modules, "# one more word\n");
-    assert_eq!(home.json(1, "doctor --offline")["ok"], false);
-    let activated = home.json(0, "activate --yes");
-    assert_eq!(activated["parts"][0]["part"], "targets");
-    assert_eq!(activated["parts"][0]["lines"][0], "+ modules.yaml: # one more word");
+fn what_is_declared_is_put_in_force_with_the_targets() {
+    for (file, declared) in [("modules.yaml", "modules: {}"), ("playbooks.yaml", "playbooks: {}")] {
+        let home = Home::ready();
+        let path = format!("config/runcord/policy/{file}");
+        home.append(&path, "# one more word\n");
+        assert_eq!(home.json(1, "doctor --offline")["ok"], false);
+        let activated = home.json(0, "activate --yes");
+        assert_eq!(activated["parts"][0]["part"], "targets");
+        assert_eq!(activated["parts"][0]["lines"][0], format!("+ {file}: # one more word"));
 
-    std::fs::remove_file(home.path(modules)).unwrap();
-    assert_eq!(home.json(1, "doctor --offline")["ok"], false, "leaving them out is a change");
-    home.json(0, "activate --yes");
-    assert_eq!(home.json(0, "doctor --offline")["ok"], true, "a folder without them is a policy");
-    home.json(0, "init");
-    assert!(home.read(modules).contains("modules: {}"), "written like the others");
+        std::fs::remove_file(home.path(&path)).unwrap();
+        assert_eq!(home.json(1, "doctor --offline")["ok"], false, "leaving it out is a change");
+        home.json(0, "activate --yes");
+        assert_eq!(home.json(0, "doctor --offline")["ok"], true, "a folder without it is a policy");
+        home.json(0, "init");
+        assert!(home.read(&path).contains(declared), "written like the others");
+    }
+}
+
+#[test]
+fn a_mistake_in_what_is_declared_is_found_with_its_place() {
+    for (file, mistake) in [
+        ("modules.yaml", "modules:\n  network: {directroy: live}\n"),
+        ("playbooks.yaml", "playbooks:\n  restart_web: {playbok: {shipped: restart_service}}\n"),
+    ] {
+        let home = Home::ready();
+        std::fs::write(home.path(&format!("config/runcord/policy/{file}")), mistake).unwrap();
+        let refused = home.json(1, "policy check");
+        let at = &refused["error"]["details"]["problems"][0]["at"];
+        assert_eq!((at["file"].as_str(), at["line"].as_u64()), (Some(file), Some(2)), "{refused}");
+        assert_eq!(home.json(1, "doctor --offline")["ok"], false);
+    }
 }
 
 #[test]
