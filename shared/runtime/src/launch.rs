@@ -18,8 +18,8 @@ pub struct Launcher {
     pub output: PathBuf,
 }
 
-/// What a worker needs to reach a cluster as the server does; nothing else is inherited.
-const ENVIRONMENT: [&str; 26] = [
+/// What a worker needs to reach a cluster or hosts as the server does; nothing else is inherited.
+const ENVIRONMENT: [&str; 27] = [
     "HOME",
     "PATH",
     "USER",
@@ -28,6 +28,8 @@ const ENVIRONMENT: [&str; 26] = [
     "KUBECONFIG",
     "KUBERNETES_SERVICE_HOST",
     "KUBERNETES_SERVICE_PORT",
+    // Where the agent is that holds the keys of hosts.
+    "SSH_AUTH_SOCK",
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
     "XDG_STATE_HOME",
