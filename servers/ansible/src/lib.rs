@@ -2,7 +2,9 @@
 //!
 //! Pure: [`playbooks`] (what may be acted on, and how far), [`actions`] (what may be asked), [`vet`] (what a playbook would
 //! do in check mode, and what check mode could not be trusted with), [`inventory`] (which hosts there are), [`ran`] (what a
-//! run did), and [`seen`] (what a look found).
+//! run did), [`seen`] (what a look found), `draft` (what it means, as acts), `measure` (what is lost), `settle` (whether it
+//! was done), and [`AnsibleActions`], which is all of these as the runtime takes them. With effects: `content` (all that
+//! Ansible runs in), `tool` (how it is started), `probe`, `apply`, [`read`], and [`Ansible`], which is these.
 
 pub mod act;
 pub mod actions;

@@ -7,7 +7,7 @@ use crate::playbooks::Varies;
 use crate::ran::Difference;
 
 /// What stands in place of what varies.
-const VARIES: &str = "‹varies›";
+const VARIES: &str = "(varies)";
 
 /// What is left out.
 #[derive(Debug, Clone, Default)]
@@ -33,6 +33,7 @@ impl Normalise {
     pub fn difference(&self, one: Difference) -> Difference {
         Difference {
             before_header: self.text(one.before_header),
+            after_header: self.text(one.after_header),
             before: self.text(one.before),
             after: self.text(one.after),
             prepared: self.text(one.prepared),

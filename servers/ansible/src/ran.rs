@@ -87,8 +87,10 @@ impl fmt::Display for Status {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Difference {
-    /// What it is of.
+    /// What it is of; nothing where that is new.
     pub before_header: String,
+    /// What it is of; nothing where that goes.
+    pub after_header: String,
     /// What there was.
     pub before: String,
     /// What there would be.
@@ -144,6 +146,25 @@ impl Ran {
             reading.take(line);
         }
         reading.ran
+    }
+
+    /// The same with every text that a host wrote cleaned of what looks like a secret, and of the secrets that are known.
+    #[must_use]
+    pub fn cleaned(mut self, cleaner: &Cleaner) -> Self {
+        let clean = |text: &str| cleaner.clean(text, TEXT).as_str().to_owned();
+        for on in self.tasks.iter_mut().flat_map(|task| task.hosts.values_mut()) {
+            for one in &mut on.shown {
+                *one = Difference {
+                    before_header: clean(&one.before_header),
+                    after_header: clean(&one.after_header),
+                    before: clean(&one.before),
+                    after: clean(&one.after),
+                    prepared: clean(&one.prepared),
+                };
+            }
+            on.message = on.message.as_deref().map(clean);
+        }
+        self
     }
 
     /// The hosts on which something is changed, or was begun and not told the end of.
@@ -266,23 +287,3 @@ fn gravity(status: Status) -> u8 {
 
 #[cfg(test)]
 mod tests;
-
-impl Ran {
-    /// The same with every text that a host wrote cleaned of what looks like a secret, and of the secrets that are known.
-    #[must_use]
-    pub fn cleaned(mut self, cleaner: &Cleaner) -> Self {
-        let clean = |text: &str| cleaner.clean(text, TEXT).as_str().to_owned();
-        for on in self.tasks.iter_mut().flat_map(|task| task.hosts.values_mut()) {
-            for one in &mut on.shown {
-                *one = Difference {
-                    before_header: clean(&one.before_header),
-                    before: clean(&one.before),
-                    after: clean(&one.after),
-                    prepared: clean(&one.prepared),
-                };
-            }
-            on.message = on.message.as_deref().map(clean);
-        }
-        self
-    }
-}

@@ -71,10 +71,9 @@ pub(crate) fn digest(byte: u8) -> Digest {
 pub(crate) fn on_host(status: Status) -> OnHost {
     let shown = match status {
         Status::Changed => vec![Difference {
-            before_header: String::new(),
             before: "workers 2\n".into(),
             after: "workers 4\n".into(),
-            prepared: String::new(),
+            ..Difference::default()
         }],
         Status::Begun
         | Status::Ok

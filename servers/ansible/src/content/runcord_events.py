@@ -3,6 +3,7 @@
 #
 # https://docs.ansible.com/ansible/latest/dev_guide/developing_plugins.html#callback-plugins
 
+import hashlib
 import json
 import os
 
@@ -101,7 +102,14 @@ class CallbackModule(CallbackBase):
             if key in one:
                 value = one[key]
                 kept[key] = value if isinstance(value, str) else json.dumps(value, sort_keys=True, default=str)
-        return {key: value[:LONGEST] for key, value in kept.items()}
+        return {key: self._cut(value) for key, value in kept.items()}
+
+    def _cut(self, value):
+        if len(value) <= LONGEST:
+            return value
+        # What is cut off is compared all the same.
+        digest = hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
+        return f"{value[:LONGEST]}\n(cut; in all sha256:{digest})"
 
     def v2_playbook_on_stats(self, stats):
         hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}

@@ -1,3 +1,4 @@
+use runcord_model::text::Cleaner;
 use serde_json::json;
 
 use super::*;
@@ -63,6 +64,8 @@ fn only_what_differs_is_in_the_line() {
     assert_eq!(line("a", "a"), None);
     let headed = Difference { before_header: "/etc/a.conf".into(), ..difference("a", "b") };
     assert_eq!(text::in_line(&[headed]).unwrap(), "/etc/a.conf: - a; + b");
+    let new = Difference { after_header: "/etc/a.conf".into(), ..difference("", "b") };
+    assert_eq!(text::in_line(&[new]).unwrap(), "/etc/a.conf: + b");
     let prepared = Difference { prepared: "will be upgraded:\n\n  nginx\n".into(), ..Difference::default() };
     assert_eq!(text::in_line(&[prepared]).unwrap(), "will be upgraded:;   nginx");
 }
@@ -80,11 +83,16 @@ fn secrets_and_what_cannot_be_seen_are_cleaned() {
     let before = format!("password = hunter2hunter2\n{key}x\u{202e}y\n");
     let after = format!("password = 3retnuh3retnuh\n{}x\u{1b}[2Jy\n", key.replace("MIIE", "NIIE"));
     let headed = Difference { before_header: "a\u{202e}b\nc".into(), ..difference(&before, &after) };
-    let written = serde_json::to_string(&diff(&copies(vec![headed]))).unwrap();
+    let mut all = copies(vec![headed]);
+    all.looks[0].checked = std::mem::take(&mut all.looks[0].checked).cleaned(&Cleaner::default());
+    let changes = diff(&all);
+    assert!(!changes[0].text.contains(['\n', '\t']), "one line: {}", changes[0].text);
+    let written = serde_json::to_string(&changes).unwrap();
     for bad in ["hunter2", "3retnuh", "MIIEvQ", "NIIEvQ", "\u{202e}", "\u{1b}"] {
         assert!(!written.contains(bad), "{bad:?}: {written}");
     }
     assert!(written.contains("password = ‹redacted›") && written.contains("x‹U+202E›y"), "{written}");
+    assert!(!written.contains("‹U+2039›"), "cleaned once: {written}");
 }
 
 #[test]
@@ -93,7 +101,7 @@ fn long_differences_are_cut() {
     let changes = diff(&copies(vec![difference(&many("a"), &many("b"))]));
     assert!(changes[0].text.ends_with("; and 988 more lines"), "{}", changes[0].text);
     assert!(changes[0].text.chars().count() < 12 * 165 + 60);
-    assert!(changes[0].before.as_str().unwrap().len() <= 4096);
+    assert!(changes[0].before.as_str().unwrap().chars().count() <= 4097);
 }
 
 #[test]

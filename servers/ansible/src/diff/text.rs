@@ -1,12 +1,11 @@
-//! The difference that a module tells, as it is shown: cleaned, and cut where it is long.
+//! The difference that a module tells, as it is shown: cut where it is long. Its texts were cleaned when the run was read, by
+//! what is known of its secrets; cleaned again, the marks of what was taken out would be taken for the host's own.
 
-use runcord_model::Untrusted;
-use runcord_model::text::{Cleaner, visible};
 use serde_json::{Value, json};
 
 use crate::ran::Difference;
 
-/// The most that is shown of one side of a difference, in bytes.
+/// The most that is shown of one side of a difference, in characters.
 const SIDE: usize = 4 * 1024;
 /// So many lines stand in the line of one change.
 const IN_LINE: usize = 12;
@@ -18,7 +17,7 @@ pub(super) fn sides(shown: &[Difference]) -> (Value, Value) {
     let side = |pick: fn(&Difference) -> &String| {
         let texts: Vec<&str> =
             shown.iter().map(|one| pick(one).as_str()).filter(|text| !text.is_empty()).collect();
-        if texts.is_empty() { Value::Null } else { json!(Untrusted::clean(&texts.join("\n"), SIDE)) }
+        if texts.is_empty() { Value::Null } else { json!(cut(&texts.join("\n"), SIDE)) }
     };
     (side(|one| &one.before), side(|one| if one.prepared.is_empty() { &one.after } else { &one.prepared }))
 }
@@ -37,18 +36,18 @@ pub(super) fn in_line(shown: &[Difference]) -> Option<String> {
 
 /// The lines of a difference that are on one side only.
 fn lines(one: &Difference) -> Vec<String> {
-    let what = cut(visible(one.before_header.trim(), SIDE));
+    let header = if one.before_header.is_empty() { &one.after_header } else { &one.before_header };
+    let what = in_one(header.trim());
     let named = |line: String| if what.is_empty() { line } else { format!("{what}: {line}") };
     let lines = if one.prepared.is_empty() {
         only_in_one(&one.before, &one.after)
     } else {
-        cleaned(&one.prepared).into_iter().filter(|line| !line.trim().is_empty()).collect()
+        one.prepared.lines().filter(|line| !line.trim().is_empty()).map(in_one).collect()
     };
     lines.into_iter().enumerate().map(|(i, line)| if i == 0 { named(line) } else { line }).collect()
 }
 
-/// What lies between the first line that differs and the last one, taken out and put in. Lines are compared as they are,
-/// and shown cleaned: of a text, all of which is cleaned, for a secret may go over several lines.
+/// What lies between the first line that differs and the last one, taken out and put in.
 fn only_in_one(before: &str, after: &str) -> Vec<String> {
     if before == after {
         return Vec::new();
@@ -57,22 +56,23 @@ fn only_in_one(before: &str, after: &str) -> Vec<String> {
     let same = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
     let shorter = a.len().min(b.len()).saturating_sub(same);
     let tail = a.iter().rev().zip(b.iter().rev()).take(shorter).take_while(|(a, b)| a == b).count();
-    let part = |text: &str, count: usize, sign: &str| -> Vec<String> {
-        let between = if text.is_empty() { 0 } else { count.saturating_sub(same).saturating_sub(tail) };
-        cleaned(text).into_iter().skip(same).take(between).map(|line| format!("{sign} {line}")).collect()
+    let part = |text: &str, lines: &[&str], sign: &str| -> Vec<String> {
+        let between = if text.is_empty() { 0 } else { lines.len().saturating_sub(same).saturating_sub(tail) };
+        lines.iter().skip(same).take(between).map(|line| format!("{sign} {}", in_one(line))).collect()
     };
-    let mut lines = part(before, a.len(), "-");
-    lines.extend(part(after, b.len(), "+"));
+    let mut lines = part(before, &a, "-");
+    lines.extend(part(after, &b, "+"));
     lines
 }
 
-fn cleaned(text: &str) -> Vec<String> {
-    Cleaner::default().lines(text).into_iter().map(cut).collect()
+/// On one line, and not too long.
+fn in_one(text: &str) -> String {
+    cut(&text.replace(['\n', '\t'], " "), LINE)
 }
 
-fn cut(line: String) -> String {
-    if line.chars().count() <= LINE {
-        return line;
+fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
     }
-    line.chars().take(LINE).chain(['…']).collect()
+    text.chars().take(most).chain(['…']).collect()
 }

@@ -1,3 +1,4 @@
+use runcord_model::text::Cleaner;
 use serde_json::json;
 
 use super::*;
@@ -101,6 +102,7 @@ fn on_web2(status: Status, message: &str) -> Seen {
         let mut on = on_host(status);
         on.message = Some(message.into());
         look.checked.tasks[1].hosts.insert(host("web2"), on);
+        look.checked = std::mem::take(&mut look.checked).cleaned(&Cleaner::default());
     })
 }
 

@@ -66,7 +66,9 @@ fn the_largest_share_of_a_group_counts_rounded_up_and_never_guessed() {
 #[test]
 fn steps_on_the_same_hosts_touch_them_once_and_others_add_up() {
     let second = |alter: &dyn Fn(&mut Look)| {
-        let mut all = seen();
+        let mut all = seen_with(|look| {
+            look.shares.insert("web".parse().unwrap(), Share { touched: 4, of: 10 });
+        });
         let mut other = seen().looks.remove(0);
         other.id = "0".repeat(32).parse().unwrap();
         other.action = back();
@@ -77,7 +79,11 @@ fn steps_on_the_same_hosts_touch_them_once_and_others_add_up() {
         measure(&all, &[one, two]).blast_radius
     };
     let same = second(&|_| {});
-    assert_eq!((same.hosts, same.hosts_percent, same.restarts), (known(4), known(100), known(8)));
+    assert_eq!((same.hosts, same.restarts), (known(4), known(8)));
+    let of_ten = |look: &mut Look| {
+        look.shares.insert("web".parse().unwrap(), Share { touched: 4, of: 10 });
+    };
+    assert_eq!(second(&of_ten).hosts_percent, known(40), "touched once");
     let apart = second(&|look| {
         look.hosts = (5..=8).map(|i| host(&format!("web{i}"))).collect();
         look.shares.insert("web".parse().unwrap(), Share { touched: 4, of: 8 });
@@ -87,8 +93,8 @@ fn steps_on_the_same_hosts_touch_them_once_and_others_add_up() {
         }
     });
     assert_eq!(apart.hosts, known(8));
-    assert_eq!(apart.hosts_at_once_percent, known(75), "steps follow each other");
-    assert_eq!(apart.hosts_percent, known(100));
+    assert_eq!(apart.hosts_at_once_percent, known(38), "steps follow each other");
+    assert_eq!(apart.hosts_percent, known(100), "of the smaller count of the group");
 }
 
 /// The check run of these tasks, as a playbook of the project with these keys.
@@ -154,11 +160,26 @@ fn where_a_task_is_skipped_in_check_mode_all_that_counts_is_taken_to_run() {
     };
     let radius = blast(|look| skipped(look, "ansible.builtin.command"));
     assert_eq!((radius.restarts, radius.reboots, radius.irreversible), (known(4), known(4), known(8)));
+    let silent = blast(|look| {
+        skipped(look, "ansible.builtin.command");
+        look.declared.irreversible.clear();
+        look.checked.tasks[1].hosts.values_mut().for_each(|on| on.status = Status::Ok);
+    });
+    assert_eq!(
+        silent.irreversible,
+        known(4),
+        "it may change each host, though check mode tells of no change"
+    );
     let waits = blast(|look| {
         skipped(look, "ansible.builtin.wait_for");
         look.vetted.findings = vec![finding(Kind::LookSkipped, 61)];
     });
     assert_eq!((waits.restarts, waits.reboots, waits.irreversible), (known(0), known(0), known(4)));
+    let elsewhere = blast(|look| {
+        skipped(look, "ansible.builtin.command");
+        look.vetted.findings = vec![finding(Kind::LookSkipped, 62)];
+    });
+    assert_eq!(elsewhere.restarts, known(4), "another task only looks");
 }
 
 #[test]
