@@ -6,6 +6,7 @@
 
 pub mod act;
 pub mod actions;
+pub mod drift;
 pub mod inventory;
 pub mod library;
 pub mod names;
@@ -14,6 +15,7 @@ pub mod observe;
 pub mod playbooks;
 pub mod ran;
 pub mod read;
+pub mod ready;
 pub mod seen;
 pub mod server;
 pub mod vet;
@@ -27,6 +29,7 @@ mod declared;
 mod desk;
 mod diff;
 mod draft;
+mod host_keys;
 mod measure;
 mod probe;
 mod pure;
