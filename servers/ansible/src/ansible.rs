@@ -111,6 +111,10 @@ impl Ansible {
         &self.prober.project
     }
 
+    pub(crate) fn prober(&self) -> &Prober {
+        &self.prober
+    }
+
     /// The virtual environment that was named.
     pub fn venv(&self) -> Option<&Path> {
         self.prober.tool.venv()

@@ -164,12 +164,12 @@ mod tests {
     #[test]
     fn a_batch_begins_once_whoever_asks() {
         let dir = tempfile::tempdir().unwrap();
-        let desk = Desk::make(dir.path()).unwrap();
+        let desk = Desk::make(&dir.path().join("ansible")).unwrap();
         let record = Record { began: 7, act: act::sample(&["web1"], 1, 2) };
         let look = record.act.look.clone();
         assert!(desk.begun(&look).unwrap().is_empty());
         let outputs = desk.begin(&record).unwrap();
-        let again = Desk::make(dir.path()).unwrap().begin(&record).unwrap_err();
+        let again = Desk::make(&dir.path().join("ansible")).unwrap().begin(&record).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
         let begun = desk.begun(&look).unwrap();
         assert_eq!((begun.len(), &begun[&1].record, begun[&1].events.as_slice()), (1, &record, &b""[..]));
@@ -181,10 +181,10 @@ mod tests {
     #[test]
     fn what_was_begun_is_not_known_where_a_record_cannot_be_read() {
         let dir = tempfile::tempdir().unwrap();
-        let desk = Desk::make(dir.path()).unwrap();
+        let desk = Desk::make(&dir.path().join("ansible")).unwrap();
         let record = Record { began: 7, act: act::sample(&["web1"], 1, 1) };
         desk.begin(&record).unwrap();
-        fs::write(dir.path().join("batches").join(format!("{}-1.json", record.act.look)), "{").unwrap();
+        fs::write(dir.path().join("ansible/batches").join(format!("{}-1.json", record.act.look)), "{").unwrap();
         assert!(desk.begun(&record.act.look).is_err());
     }
 }

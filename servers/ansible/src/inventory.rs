@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use crate::host_keys;
 use crate::names::{GroupName, HostName};
 use crate::vars::unsafe_texts;
 
@@ -44,6 +45,9 @@ pub enum Unusable {
     /// What says how a host is reached, from somewhere that nobody reviewed.
     #[error("what the inventory asks sets more of how hosts are reached than their address, port and user")]
     Connection,
+    /// What has hosts' keys taken unseen: anybody could stand in for a host.
+    #[error("the inventory turns off the check of hosts' keys")]
+    HostKeys,
     /// Too many hosts, or groups that contain each other.
     #[error("the inventory has too many hosts, or groups that contain each other")]
     TooLarge,
@@ -96,6 +100,9 @@ impl Inventory {
             } else if looks_up(value) {
                 return Err(Unusable::Lookup);
             }
+        }
+        if meta.hostvars.values().any(host_keys::turned_off) {
+            return Err(Unusable::HostKeys);
         }
         let groups: BTreeMap<String, Group> =
             all.into_iter().map(|(name, group)| Ok((name, shaped(group)?))).collect::<Result<_, _>>()?;
@@ -177,6 +184,11 @@ impl Inventory {
             Some((group.clone(), Share { touched, of: members.len() }))
         };
         groups.iter().filter_map(share).collect()
+    }
+
+    /// Every host with its variables. Secrets may be in there.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = (&HostName, &Map<String, Value>)> {
+        self.hosts.iter()
     }
 
     /// An inventory of exactly these hosts, for the `yaml` plugin (JSON is YAML): with their variables, and with the groups
@@ -357,6 +369,7 @@ mod tests {
         for (json, why) in [
             (json!([]), Unusable::Shape),
             (json!({"web": {"hosts": "web1"}}), Unusable::Shape),
+            (json!({"_meta": {"hostvars": {"a": {"ansible_host_key_checking": false}}}}), Unusable::HostKeys),
             (json!({"web": {"hosts": ["-e x"]}}), Unusable::Name),
             (json!({"web": {"hosts": ["web[1:9]"]}}), Unusable::Name),
             (json!({"we b": {"hosts": ["web1"]}}), Unusable::Name),

@@ -8,6 +8,7 @@
 
 pub mod act;
 pub mod actions;
+pub mod drift;
 pub mod inventory;
 pub mod library;
 pub mod names;
@@ -16,6 +17,7 @@ pub mod observe;
 pub mod playbooks;
 pub mod ran;
 pub mod read;
+pub mod ready;
 pub mod seen;
 pub mod server;
 pub mod vet;
@@ -29,6 +31,7 @@ mod declared;
 mod desk;
 mod diff;
 mod draft;
+mod host_keys;
 mod measure;
 mod probe;
 mod pure;

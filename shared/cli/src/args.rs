@@ -132,11 +132,14 @@ mod tests {
         for line in [
             "init --approver ana --no-passphrase",
             "doctor --json",
+            "doctor --root /srv/infrastructure --workspace prod",
+            "doctor --project /srv/ansible --ansible /srv/venv",
             "activate --yes --as ana",
             "runbook check",
             "runbook show drain_node",
             "runbook schema",
             "runbook drift --context prod-eu --namespace shop --json",
+            "runbook drift --project /srv/ansible",
             "kubectl rbac --namespace shop --service-account ops/runcord",
             "kubectl rbac --name planner --user planner --only-dry-run",
             "policy check",
@@ -172,6 +175,7 @@ mod tests {
             "plan show run_x",
             "fly",
             "kubectl rbac --group system:masters",
+            "doctor --root /srv/infrastructure --project /srv/ansible",
         ] {
             let parsed = Cli::try_parse_from(std::iter::once("runcord").chain(line.split_whitespace()));
             assert_eq!(parsed.unwrap_err().exit_code(), 2, "{line}");

@@ -3,6 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use runcord_ansible::ready::{self, Looked};
 use runcord_ledger::{ChainError, CordState, Ledger};
 use runcord_model::approval::APPROVAL_NAMESPACE;
 use runcord_runtime::authority;
@@ -92,6 +93,7 @@ pub(crate) async fn run(args: &Args, around: &Around) -> Result<Answer, Failure>
     );
     if !args.offline {
         checks.push(target(&args.reach, &settings, set.as_ref()).await);
+        checks.extend(servers::beside_target(&args.reach, &settings).await.into_iter().map(beside));
     }
     Ok(answer(&checks))
 }
@@ -305,8 +307,18 @@ fn principal(set: &Set, settings: &Settings) -> Check {
 }
 
 /// A server's own advice is for agents; this is for the person at the terminal.
-const UNREACHABLE: &str =
-    "check --kubeconfig and --context with kubectl, or --root; leave the target out with --offline";
+const UNREACHABLE: &str = "check --kubeconfig and --context with kubectl, or --root, or --project and --ansible; leave the target out with --offline";
+
+/// What a server needs beside its target.
+fn beside(looked: Looked) -> Check {
+    let (what, says) = (looked.what, looked.says);
+    match looked.state {
+        ready::State::Well => ok(what, says),
+        ready::State::Amiss(mend) => bad(what, State::Problem, says, mend),
+        ready::State::Missing(mend) => bad(what, State::Unreachable, says, mend),
+        ready::State::NotLookedAt => skipped(what, &says),
+    }
+}
 
 async fn target(reach: &Reach, settings: &Settings, set: Option<&Set>) -> Check {
     let identity = match servers::identity(reach, settings).await {

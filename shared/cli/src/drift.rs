@@ -65,6 +65,7 @@ Examples:
   runcord runbook drift --context prod-eu --namespace shop --json    for a nightly job
   runcord runbook drift --param drain_node.node=n1                   evaluates its checks on that node
   runcord runbook drift --root /srv/infrastructure --workspace prod  looks at declared root modules instead
+  runcord runbook drift --project /srv/ansible                       looks at declared playbooks and their inventories
 
 Nothing is changed. Exit codes: 0 all holds, 1 something has drifted or cannot be told, 3 no target or no store";
 

@@ -141,8 +141,9 @@ fn check(texts: &Texts) -> Result<Answer, Failure> {
                 rows.push([word(Mood::Good, "ok"), file.clone(), name, version]);
             }
             Checked::Unknown { server } => {
+                let there_are: Vec<_> = servers::catalogs().iter().map(|catalog| catalog.server).collect();
                 problems.push(miette::miette!(
-                    help = "the servers there are: kubectl",
+                    help = format!("the servers there are: {}", there_are.join(", ")),
                     "{file}: there is no server named {}",
                     runcord_model::text::visible(&server, 64)
                 ));

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use runcord_ansible::drift::PlaybooksInspector;
 use runcord_ansible::playbooks::{self, Playbooks};
+use runcord_ansible::ready::{self, Looked};
+use runcord_ansible::{Ansible, AnsibleActions};
 use runcord_kubectl::drift::ClusterInspector;
 use runcord_kubectl::names::Namespace;
 use runcord_kubectl::{Connect, KubectlActions, Kubernetes};
@@ -22,7 +25,7 @@ use runcord_terraform::names::WorkspaceName;
 use runcord_terraform::{Terraform, TerraformActions};
 use serde_json::Value;
 
-/// How to reach the target of a server: a cluster, or with `--root` root modules.
+/// How to reach the target of a server: a cluster, with `--root` root modules, or with `--project` the hosts of a project.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct Reach {
     /// Kubeconfig file [default: the ordinary rules, then in-cluster]
@@ -40,6 +43,19 @@ pub(crate) struct Reach {
     /// Folder of providers, laid out as a filesystem mirror, where the root modules have one
     #[arg(long, value_name = "DIR", env = "RUNCORD_PROVIDER_MIRROR")]
     provider_mirror: Option<PathBuf>,
+    /// Folder of an Ansible project: look at its hosts and playbooks instead of a cluster
+    #[arg(long, value_name = "DIR", env = "RUNCORD_PROJECT", conflicts_with = "root")]
+    project: Option<PathBuf>,
+    /// Virtual environment that Ansible is installed in [default: the programs on the PATH]
+    #[arg(long, value_name = "DIR", env = "RUNCORD_ANSIBLE")]
+    ansible: Option<PathBuf>,
+}
+
+/// Which target is meant.
+enum Meant<'r> {
+    Cluster,
+    Modules(&'r Path),
+    Project(&'r Path),
 }
 
 /// The binary of a server, as clients start it.
@@ -53,14 +69,15 @@ pub(crate) struct Binary {
 }
 
 /// All of them.
-pub(crate) const BINARIES: [Binary; 2] = [
+pub(crate) const BINARIES: [Binary; 3] = [
     Binary { name: "runcord-kubectl", found_by: Some("KUBECONFIG"), needs: None },
     Binary { name: "runcord-terraform", found_by: None, needs: Some(("--root", "/FOLDER/OF/ROOT/MODULES")) },
+    Binary { name: "runcord-ansible", found_by: None, needs: Some(("--project", "/FOLDER/OF/THE/PROJECT")) },
 ];
 
 /// What each server can do and see.
 pub(crate) fn catalogs() -> Vec<&'static Catalog> {
-    vec![KubectlActions::catalog(), TerraformActions::catalog()]
+    vec![KubectlActions::catalog(), TerraformActions::catalog(), AnsibleActions::catalog()]
 }
 
 /// The policy and the runbooks of all servers, loaded and checked. What an authority covers is the same for all of them.
@@ -76,9 +93,10 @@ pub(crate) fn library(settings: &Settings) -> Result<Library, LoadError> {
 /// The policy and the runbooks of the server that is reached so.
 pub(crate) fn library_of(reach: &Reach, settings: &Settings) -> Result<Library, LoadError> {
     let library = library(settings)?;
-    match &reach.root {
-        None => Ok(library),
-        Some(_) => Library::load(settings, TerraformActions::catalog()),
+    match reach.meant() {
+        Meant::Cluster => Ok(library),
+        Meant::Modules(_) => Library::load(settings, TerraformActions::catalog()),
+        Meant::Project(_) => Library::load(settings, AnsibleActions::catalog()),
     }
 }
 
@@ -101,19 +119,34 @@ fn declared(library: &Library) -> Result<(), LoadError> {
 
 /// A run as its reader sees it.
 pub(crate) fn run_view(run: &KeptRun) -> RunView {
-    match run.target.starts_with(runcord_terraform::IDENTITY) {
-        true => view::of::<TerraformActions>(run),
-        false => view::of::<KubectlActions>(run),
+    let is_of = |identity| run.target.starts_with(identity);
+    if is_of(runcord_terraform::IDENTITY) {
+        view::of::<TerraformActions>(run)
+    } else if is_of(runcord_ansible::IDENTITY) {
+        view::of::<AnsibleActions>(run)
+    } else {
+        view::of::<KubectlActions>(run)
     }
 }
 
 /// The identity of the target that is reached so.
 pub(crate) async fn identity(reach: &Reach, settings: &Settings) -> Result<String, Refusal> {
-    match &reach.root {
-        None => {
+    match reach.meant() {
+        Meant::Cluster => {
             Kubernetes::connect(&reach.to_connect(), MaskFile::of(&settings.state)).await?.identity().await
         }
-        Some(root) => Terraform::connect(&reach.to_modules(root), settings).await?.identity().await,
+        Meant::Modules(root) => Terraform::connect(&reach.to_modules(root), settings).await?.identity().await,
+        Meant::Project(folder) => {
+            Ansible::connect(&reach.to_project(folder), settings).await?.identity().await
+        }
+    }
+}
+
+/// What the server that is reached so needs beside its target, as far as that has to be looked at.
+pub(crate) async fn beside_target(reach: &Reach, settings: &Settings) -> Vec<Looked> {
+    match reach.meant() {
+        Meant::Cluster | Meant::Modules(_) => Vec::new(),
+        Meant::Project(folder) => ready::look(&reach.to_project(folder), settings).await,
     }
 }
 
@@ -123,13 +156,16 @@ pub(crate) async fn inspector(
     namespaces: &[Namespace],
     settings: &Settings,
 ) -> Result<AnyInspector, Refusal> {
-    Ok(match &reach.root {
-        None => AnyInspector::Cluster(
+    Ok(match reach.meant() {
+        Meant::Cluster => AnyInspector::Cluster(
             ClusterInspector::connect(&reach.to_connect(), namespaces.to_vec()).await?.into(),
         ),
-        Some(root) => {
+        Meant::Modules(root) => {
             AnyInspector::Modules(ModulesInspector::connect(&reach.to_modules(root), settings).await?.into())
         }
+        Meant::Project(folder) => AnyInspector::Playbooks(
+            PlaybooksInspector::connect(&reach.to_project(folder), settings).await?.into(),
+        ),
     })
 }
 
@@ -137,6 +173,7 @@ pub(crate) async fn inspector(
 pub(crate) enum AnyInspector {
     Cluster(Box<ClusterInspector>),
     Modules(Box<ModulesInspector>),
+    Playbooks(Box<PlaybooksInspector>),
 }
 
 impl Inspector for AnyInspector {
@@ -144,6 +181,7 @@ impl Inspector for AnyInspector {
         match self {
             Self::Cluster(inspector) => inspector.identity().await,
             Self::Modules(inspector) => inspector.identity().await,
+            Self::Playbooks(inspector) => inspector.identity().await,
         }
     }
 
@@ -151,6 +189,7 @@ impl Inspector for AnyInspector {
         match self {
             Self::Cluster(inspector) => inspector.inspect(uses).await,
             Self::Modules(inspector) => inspector.inspect(uses).await,
+            Self::Playbooks(inspector) => inspector.inspect(uses).await,
         }
     }
 
@@ -158,11 +197,20 @@ impl Inspector for AnyInspector {
         match self {
             Self::Cluster(inspector) => inspector.observe(calls).await,
             Self::Modules(inspector) => inspector.observe(calls).await,
+            Self::Playbooks(inspector) => inspector.observe(calls).await,
         }
     }
 }
 
 impl Reach {
+    fn meant(&self) -> Meant<'_> {
+        match (&self.project, &self.root) {
+            (Some(project), _) => Meant::Project(project),
+            (None, Some(root)) => Meant::Modules(root),
+            (None, None) => Meant::Cluster,
+        }
+    }
+
     fn to_connect(&self) -> Connect {
         Connect { kubeconfig: self.kubeconfig.clone(), context: self.context.clone() }
     }
@@ -173,5 +221,9 @@ impl Reach {
             workspace: self.workspace.clone(),
             provider_mirror: self.provider_mirror.clone(),
         }
+    }
+
+    fn to_project(&self, folder: &Path) -> runcord_ansible::Connect {
+        runcord_ansible::Connect { project: Some(folder.to_owned()), ansible: self.ansible.clone() }
     }
 }

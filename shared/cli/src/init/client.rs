@@ -9,7 +9,9 @@ use crate::servers::{BINARIES, Binary};
 /// What a person decides before copying.
 const NOTES: &str = "\
 runcord-kubectl takes the current context of the kubeconfig; pin another with --context NAME.
-runcord-terraform: put the folder of your root modules behind --root. Leave out the server that you do not need.";
+runcord-terraform: put the folder of your root modules behind --root.
+runcord-ansible: put the folder of your inventories and playbooks behind --project; where Ansible is in a virtual
+environment, add --ansible DIR. Leave out the servers that you do not need.";
 
 /// How clients start the servers.
 pub(super) struct Client {

@@ -11,6 +11,7 @@ fn from_nothing_to_an_installation() {
     let servers = &made["client"]["claude_desktop"]["mcpServers"];
     assert!(servers["runcord-kubectl"]["command"].is_string());
     assert_eq!(servers["runcord-terraform"]["args"][2], "--root");
+    assert_eq!(servers["runcord-ansible"]["args"][2], "--project");
     assert_eq!(home.mode("state/runcord"), 0o700);
     assert_eq!(home.mode("config/runcord/keys/ana"), 0o600);
 
