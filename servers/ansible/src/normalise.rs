@@ -33,7 +33,6 @@ impl Normalise {
     pub fn difference(&self, one: Difference) -> Difference {
         Difference {
             before_header: self.text(one.before_header),
-            after_header: self.text(one.after_header),
             before: self.text(one.before),
             after: self.text(one.after),
             prepared: self.text(one.prepared),

@@ -87,10 +87,9 @@ impl fmt::Display for Status {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Difference {
-    /// What it is of; nothing where that is new.
+    /// What it is of; nothing where that is new. What it comes from is left out: that may be a temporary file of Ansible's,
+    /// with another name each time.
     pub before_header: String,
-    /// What it is of; nothing where that goes.
-    pub after_header: String,
     /// What there was.
     pub before: String,
     /// What there would be.
@@ -156,7 +155,6 @@ impl Ran {
             for one in &mut on.shown {
                 *one = Difference {
                     before_header: clean(&one.before_header),
-                    after_header: clean(&one.after_header),
                     before: clean(&one.before),
                     after: clean(&one.after),
                     prepared: clean(&one.prepared),

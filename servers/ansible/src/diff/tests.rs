@@ -64,8 +64,6 @@ fn only_what_differs_is_in_the_line() {
     assert_eq!(line("a", "a"), None);
     let headed = Difference { before_header: "/etc/a.conf".into(), ..difference("a", "b") };
     assert_eq!(text::in_line(&[headed]).unwrap(), "/etc/a.conf: - a; + b");
-    let new = Difference { after_header: "/etc/a.conf".into(), ..difference("", "b") };
-    assert_eq!(text::in_line(&[new]).unwrap(), "/etc/a.conf: + b");
     let prepared = Difference { prepared: "will be upgraded:\n\n  nginx\n".into(), ..Difference::default() };
     assert_eq!(text::in_line(&[prepared]).unwrap(), "will be upgraded:;   nginx");
 }

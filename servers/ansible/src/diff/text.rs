@@ -36,8 +36,7 @@ pub(super) fn in_line(shown: &[Difference]) -> Option<String> {
 
 /// The lines of a difference that are on one side only.
 fn lines(one: &Difference) -> Vec<String> {
-    let header = if one.before_header.is_empty() { &one.after_header } else { &one.before_header };
-    let what = in_one(header.trim());
+    let what = in_one(one.before_header.trim());
     let named = |line: String| if what.is_empty() { line } else { format!("{what}: {line}") };
     let lines = if one.prepared.is_empty() {
         only_in_one(&one.before, &one.after)

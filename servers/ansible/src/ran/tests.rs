@@ -255,6 +255,20 @@ fn what_names_no_host_or_no_task_that_began_is_left_out() {
     assert!(ran.tasks[0].hosts.is_empty() && ran.tasks.len() == 1);
 }
 
+/// Ansible writes what a template gives into a file with another name each time, and names that one.
+#[test]
+fn what_a_difference_comes_from_is_not_compared() {
+    let from = |name: &str| {
+        let mut line = result("1", "web1", "changed", "a");
+        line["diff"][0]["after_header"] = json!(name);
+        read(&[task("1"), line])
+    };
+    assert_eq!(
+        from("/root/.ansible/tmp/ansible-local-1/a.j2"),
+        from("/root/.ansible/tmp/ansible-local-2/a.j2")
+    );
+}
+
 #[test]
 fn a_task_without_a_place_has_none() {
     let mut line = task("1");
