@@ -11,8 +11,11 @@ pub mod fleet;
 pub mod ground;
 pub mod installation;
 pub mod objects;
+pub mod play_bed;
+pub mod processes;
 pub mod python;
 pub mod session;
+pub mod story;
 pub mod transcript;
 
 mod bed_name;
@@ -25,5 +28,6 @@ pub use fake_state_server::FakeStateServer;
 pub use fleet::Fleet;
 pub use ground::Ground;
 pub use installation::Installation;
+pub use play_bed::PlayBed;
 pub use session::Session;
 pub use transcript::Transcript;
