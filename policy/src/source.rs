@@ -26,6 +26,7 @@ pub fn shipped_files() -> &'static [(&'static str, &'static str)] {
         ("10-off-limits.cedar", include_str!("../rules/10-off-limits.cedar")),
         ("20-blast.cedar", include_str!("../rules/20-blast.cedar")),
         ("25-terraform.cedar", include_str!("../rules/25-terraform.cedar")),
+        ("27-ansible.cedar", include_str!("../rules/27-ansible.cedar")),
         ("30-actions.cedar", include_str!("../rules/30-actions.cedar")),
         ("approvers", include_str!("../rules/approvers")),
         ("modules.yaml", include_str!("../rules/modules.yaml")),

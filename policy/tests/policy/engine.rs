@@ -226,6 +226,8 @@ fn names_cannot_break_out_of_their_quotes() {
         namespaces: ["kube-system\"".to_owned()].into(),
         nodes: ["n\n\0".to_owned()].into(),
         modules: ["m\") || (\"".to_owned()].into(),
+        playbooks: ["p\"::\"q".to_owned()].into(),
+        groups: ["g\\\"".to_owned()].into(),
     };
     asked.params.insert("node".to_owned(), "\") || (\"".into());
     assert_eq!(policies.admit(&asked).outcome, Outcome::Allow);

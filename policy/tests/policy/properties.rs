@@ -29,14 +29,15 @@ fn headroom() -> impl Strategy<Value = Measure> {
 }
 
 prop_compose! {
-    fn blast()(m in prop::array::uniform12(measure()), resources in resources(), zones in 1i64..3, headroom in headroom()) -> BlastRadius {
-        let [pods_lost, replicas_percent, sole_replicas, below_minimum, nodes, nodes_cordoned, services, forgets, hosts, hosts_percent, downstream, irreversible] = m;
+    fn blast()(m in prop::array::uniform10(measure()), resources in resources(), hosts in hosts(), zones in 1i64..3, headroom in headroom()) -> BlastRadius {
+        let [pods_lost, replicas_percent, sole_replicas, below_minimum, nodes, nodes_cordoned, services, forgets, downstream, irreversible] = m;
         let [creates, updates, replaces, destroys, data_destroys, instances_percent, outside_named] = resources;
+        let [hosts, hosts_percent, hosts_at_once_percent, restarts, reboots, bytes_deleted] = hosts;
         BlastRadius {
             known: true, creates, updates, replaces, destroys, forgets: rarely(forgets), data_destroys, instances_percent, outside_named,
             pods_lost, replicas_percent, sole_replicas, below_minimum, pdb_headroom: headroom,
             nodes, nodes_cordoned, zones: Measure::Known(zones), services_without_endpoints: services,
-            hosts: rarely(hosts), hosts_percent: rarely(hosts_percent), downstream, irreversible,
+            hosts, hosts_percent, hosts_at_once_percent, restarts, reboots, bytes_deleted, downstream, irreversible,
         }
     }
 }
@@ -46,6 +47,22 @@ fn resources() -> impl Strategy<Value = [Measure; 7]> {
     prop_oneof![
         2 => Just([Measure::Known(0); 7]),
         3 => prop::array::uniform7(measure()),
+    ]
+}
+
+/// What is done to hosts: mostly nothing at all, likewise.
+fn hosts() -> impl Strategy<Value = [Measure; 6]> {
+    prop_oneof![
+        2 => Just([Measure::Known(0); 6]),
+        3 => (prop::array::uniform5(measure()), bytes()).prop_map(|([a, b, c, d, e], bytes)| [a, b, c, d, e, bytes]),
+    ]
+}
+
+fn bytes() -> impl Strategy<Value = Measure> {
+    prop_oneof![
+        4 => Just(Measure::Known(0)),
+        3 => prop::sample::select(vec![1i64, 10 << 30, (10 << 30) + 1, 1 << 50]).prop_map(Measure::Known),
+        1 => Just(Measure::Unknown),
     ]
 }
 
@@ -90,7 +107,12 @@ fn worse(blast: &BlastRadius, which: usize, by: i64) -> BlastRadius {
         15 => worse.data_destroys = more(worse.data_destroys),
         16 => worse.instances_percent = more(worse.instances_percent),
         17 => worse.outside_named = more(worse.outside_named),
-        _ => worse.hosts = more(worse.hosts),
+        18 => worse.hosts = more(worse.hosts),
+        19 => worse.hosts_percent = more(worse.hosts_percent),
+        20 => worse.hosts_at_once_percent = more(worse.hosts_at_once_percent),
+        21 => worse.restarts = more(worse.restarts),
+        22 => worse.reboots = more(worse.reboots),
+        _ => worse.bytes_deleted = more(worse.bytes_deleted),
     }
     worse
 }
@@ -117,7 +139,7 @@ proptest! {
     }
 
     #[test]
-    fn worse_is_never_better(blast in blast(), which in 0usize..19, by in 1i64..80) {
+    fn worse_is_never_better(blast in blast(), which in 0usize..24, by in 1i64..80) {
         let worse = worse(&blast, which, by);
         prop_assert!(badness(blast.clone(), &[]) <= badness(worse.clone(), &[]), "{blast:?} {worse:?}");
     }

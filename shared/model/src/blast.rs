@@ -13,11 +13,14 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// What stands for unknown: more than whatever can be counted, bytes included, and so little that dozens of it add up.
+    const UNKNOWN: i64 = 100_000_000_000_000_000;
+
     /// The number policy sees where more is worse: unknown is larger than any limit.
     pub fn at_worst(self) -> i64 {
         match self {
             Self::Known(n) => n,
-            Self::Unknown => 1_000_000_000,
+            Self::Unknown => Self::UNKNOWN,
         }
     }
 
@@ -25,7 +28,7 @@ impl Measure {
     pub fn at_least(self) -> i64 {
         match self {
             Self::Known(n) => n,
-            Self::Unknown => -1_000_000_000,
+            Self::Unknown => -Self::UNKNOWN,
         }
     }
 
@@ -94,8 +97,16 @@ pub struct BlastRadius {
     pub outside_named: Measure,
     /// Hosts touched.
     pub hosts: Measure,
-    /// Share of the largest group's hosts touched, in percent.
+    /// The largest share of one group's hosts touched, in percent.
     pub hosts_percent: Measure,
+    /// The largest share of one group's hosts touched at once, in one batch, in percent.
+    pub hosts_at_once_percent: Measure,
+    /// Services restarted, summed over the hosts.
+    pub restarts: Measure,
+    /// Hosts rebooted.
+    pub reboots: Measure,
+    /// Bytes deleted from hosts.
+    pub bytes_deleted: Measure,
     /// Services and Ingresses downstream of what is touched.
     pub downstream: Measure,
     /// Things that cannot be brought back, such as the data of an emptyDir.
@@ -130,13 +141,17 @@ impl BlastRadius {
             outside_named: none,
             hosts: none,
             hosts_percent: none,
+            hosts_at_once_percent: none,
+            restarts: none,
+            reboots: none,
+            bytes_deleted: none,
             downstream: none,
             irreversible: none,
         }
     }
 
     /// Every measure where more is worse, with its name in the contract.
-    pub fn losses(&self) -> [(&'static str, Measure); 20] {
+    pub fn losses(&self) -> [(&'static str, Measure); 24] {
         [
             ("pods_lost", self.pods_lost),
             ("replicas_percent", self.replicas_percent),
@@ -156,6 +171,10 @@ impl BlastRadius {
             ("outside_named", self.outside_named),
             ("hosts", self.hosts),
             ("hosts_percent", self.hosts_percent),
+            ("hosts_at_once_percent", self.hosts_at_once_percent),
+            ("restarts", self.restarts),
+            ("reboots", self.reboots),
+            ("bytes_deleted", self.bytes_deleted),
             ("downstream", self.downstream),
             ("irreversible", self.irreversible),
         ]
@@ -198,5 +217,32 @@ mod tests {
         assert_eq!(names, ["pods_lost", "pdb_headroom"]);
         assert!(planned.worse_than(&now).is_empty(), "an improvement is no drift");
         assert!(!now.settled().known);
+    }
+
+    #[test]
+    fn unknown_is_worse_than_more_bytes_than_there_are_on_a_machine() {
+        let planned =
+            BlastRadius { bytes_deleted: Measure::Known(10_000_000_000_000_000), ..BlastRadius::nothing() };
+        let now = BlastRadius { bytes_deleted: Measure::Unknown, ..planned.clone() };
+        assert_eq!(now.worse_than(&planned), [("bytes_deleted", planned.bytes_deleted, Measure::Unknown)]);
+    }
+
+    /// A plan from before a measure was there: nobody has taken it.
+    #[test]
+    fn a_measure_that_is_not_written_is_unknown() {
+        let mut written = serde_json::to_value(BlastRadius::nothing()).unwrap();
+        written.as_object_mut().unwrap().remove("reboots");
+        let read: BlastRadius = serde_json::from_value(written).unwrap();
+        assert_eq!(read.reboots, Measure::Unknown);
+    }
+
+    #[test]
+    fn every_measure_has_its_name() {
+        let written = serde_json::to_value(BlastRadius::nothing()).unwrap();
+        let written: std::collections::BTreeSet<_> = written.as_object().unwrap().keys().cloned().collect();
+        let mut named: std::collections::BTreeSet<_> =
+            BlastRadius::nothing().losses().iter().map(|(name, _)| (*name).to_owned()).collect();
+        named.extend(["known".to_owned(), "pdb_headroom".to_owned()]);
+        assert_eq!(named, written);
     }
 }

@@ -49,13 +49,11 @@ fn capitalised(text: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// `Lost at once: 2 ready pods (at most 50 % of one workload).` What is made of resources is said before that.
+/// `Lost at once: 2 ready pods (at most 50 % of one workload).` What is made of resources and done to hosts is said before
+/// that.
 fn losses(blast: &BlastRadius) -> String {
-    match (resources(blast), lost(blast)) {
-        (None, lost) => lost.unwrap_or_else(|| "Lost at once: no ready pod.".to_owned()),
-        (Some(resources), None) => resources,
-        (Some(resources), Some(lost)) => format!("{resources} {lost}"),
-    }
+    let said: Vec<_> = [resources(blast), hosts(blast), lost(blast)].into_iter().flatten().collect();
+    if said.is_empty() { "Lost at once: no ready pod.".to_owned() } else { said.join(" ") }
 }
 
 /// `Resource instances: 2 made, 1 replaced (3 % of the root module destroyed or replaced).`
@@ -88,6 +86,45 @@ fn resources(blast: &BlastRadius) -> Option<String> {
     count(&mut beside, blast.outside_named, "beside the one named", "beside the one named");
     let beside = if beside.is_empty() { String::new() } else { format!("; {}", beside.join(", ")) };
     Some(format!("Resource instances: {}{share}{beside}.", parts.join(", ")))
+}
+
+/// `Hosts: 4 touched (at most 50 % of one group, 25 % at once), 4 services restarted.`
+fn hosts(blast: &BlastRadius) -> Option<String> {
+    let mut parts = Vec::new();
+    match blast.hosts {
+        Measure::Known(0) => {}
+        measure @ (Measure::Known(_) | Measure::Unknown) => parts.push(format!(
+            "{} touched (at most {} of one group, {} at once)",
+            number(measure),
+            percent(blast.hosts_percent),
+            percent(blast.hosts_at_once_percent)
+        )),
+    }
+    count(&mut parts, blast.restarts, "service restarted", "services restarted");
+    count(&mut parts, blast.reboots, "rebooted", "rebooted");
+    match blast.bytes_deleted {
+        Measure::Known(0) => {}
+        Measure::Known(n) => parts.push(format!("{} deleted", bytes(n))),
+        Measure::Unknown => parts.push("an unknown number of bytes deleted".to_owned()),
+    }
+    (!parts.is_empty()).then(|| format!("Hosts: {}.", parts.join(", ")))
+}
+
+fn number(measure: Measure) -> String {
+    match measure {
+        Measure::Known(n) => n.to_string(),
+        Measure::Unknown => "an unknown number".to_owned(),
+    }
+}
+
+/// `12.4 GiB`, cut off and not rounded.
+fn bytes(n: i64) -> String {
+    let units = [("GiB", 1_i64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match units.into_iter().find(|(_, size)| n >= *size) {
+        Some((unit, size)) => format!("{}.{} {unit}", n / size, n % size * 10 / size),
+        None if n == 1 => "1 byte".to_owned(),
+        None => format!("{n} bytes"),
+    }
 }
 
 /// None when nothing is.
@@ -236,12 +273,54 @@ mod tests {
             instances_percent: Measure::Known(7),
             data_destroys: Measure::Known(1),
             irreversible: Measure::Known(1),
-            ..nothing
+            ..nothing.clone()
         };
         assert_eq!(
             losses(&worse),
             "Resource instances: 1 replaced, an unknown number destroyed (7 % of the root module destroyed or \
              replaced); 1 that holds data. Lost at once: 1 thing that cannot be brought back."
         );
+        let hosts = BlastRadius {
+            hosts: Measure::Known(4),
+            hosts_percent: Measure::Known(100),
+            hosts_at_once_percent: Measure::Known(25),
+            restarts: Measure::Known(8),
+            reboots: Measure::Known(1),
+            bytes_deleted: Measure::Known((10 << 30) + (1 << 29)),
+            ..nothing.clone()
+        };
+        assert_eq!(
+            losses(&hosts),
+            "Hosts: 4 touched (at most 100 % of one group, 25 % at once), 8 services restarted, 1 rebooted, \
+             10.5 GiB deleted."
+        );
+        let unknown = BlastRadius {
+            hosts: Measure::Unknown,
+            hosts_at_once_percent: Measure::Unknown,
+            bytes_deleted: Measure::Unknown,
+            irreversible: Measure::Known(1),
+            ..nothing
+        };
+        assert_eq!(
+            losses(&unknown),
+            "Hosts: an unknown number touched (at most 0 % of one group, an unknown share at once), an unknown \
+             number of bytes deleted. Lost at once: 1 thing that cannot be brought back."
+        );
+    }
+
+    #[test]
+    fn bytes_are_said_in_the_largest_unit_that_they_fill() {
+        for (n, said) in [
+            (1, "1 byte"),
+            (1023, "1023 bytes"),
+            (1024, "1.0 KiB"),
+            ((1 << 20) - 1, "1023.9 KiB"),
+            (1 << 20, "1.0 MiB"),
+            ((10 << 30) - 1, "9.9 GiB"),
+            (10 << 30, "10.0 GiB"),
+            (i64::MAX, "8589934591.9 GiB"),
+        ] {
+            assert_eq!(bytes(n), said);
+        }
     }
 }
