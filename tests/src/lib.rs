@@ -9,6 +9,7 @@ pub mod corpus;
 pub mod fake_state_server;
 pub mod fleet;
 pub mod ground;
+pub mod hunt;
 pub mod installation;
 pub mod objects;
 pub mod play_bed;

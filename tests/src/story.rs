@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::installation::{Approver, Installation};
 use crate::session::{Answer, Session};
@@ -27,8 +27,9 @@ pub async fn apply(session: &Session, plan: &Answer) -> Result<Answer> {
 ///
 /// More than anybody counts.
 pub fn people_needed(plan: &Answer) -> Result<usize> {
-    let needed = plan.content["decision"]["approvals_needed"][0].as_array().cloned().unwrap_or_default();
-    let people = needed.iter().filter_map(|one| one["count"].as_i64()).max().unwrap_or(0);
+    let needed = plan.content.pointer("/decision/approvals_needed/0").and_then(Value::as_array);
+    let counts = needed.into_iter().flatten().filter_map(|one| one.get("count")?.as_i64());
+    let people = counts.max().unwrap_or(0);
     Ok(usize::try_from(people)?)
 }
 
