@@ -34,6 +34,16 @@ pub fn shipped() -> &'static [(&'static str, &'static str)] {
         "terraform/detect_drift.yaml",
         "terraform/list_resources.yaml",
         "terraform/show_outputs.yaml",
+        "ansible/restart_service.yaml",
+        "ansible/patch_hosts.yaml",
+        "ansible/clean_disk.yaml",
+        "ansible/reboot_hosts.yaml",
+        "ansible/rotate_host_certificate.yaml",
+        "ansible/push_config.yaml",
+        "ansible/pool_member.yaml",
+        "ansible/host_facts.yaml",
+        "ansible/service_status.yaml",
+        "ansible/disk_usage.yaml",
     ]
 }
 

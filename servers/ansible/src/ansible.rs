@@ -82,7 +82,8 @@ impl Ansible {
     pub fn rejoin(connect: &Connect, settings: &Settings) -> Result<Self, Refusal> {
         let project = connect.project.clone().map_or_else(std::env::current_dir, Ok);
         let project = project.and_then(|path| path.canonicalize()).ok().filter(|path| path.is_dir());
-        let project = project.ok_or_else(|| surroundings("the folder of the project (--project) does not exist"))?;
+        let project =
+            project.ok_or_else(|| surroundings("the folder of the project (--project) does not exist"))?;
         let desk = Desk::make(&settings.state.join("ansible"))
             .map_err(|_| surroundings("the state folder cannot be written"))?;
         let tool = Tool::find(connect.ansible.as_deref(), desk.clone())?;
@@ -154,7 +155,8 @@ impl Ansible {
 
     /// A look that a run was planned on, with what has become of it: batches begun, and what verifying says of their hosts.
     async fn stands(&self, look: Look) -> Result<Look, Refusal> {
-        let begun = self.prober.desk.begun(&look.id).map_err(|_| internal("what was begun cannot be read"))?;
+        let begun =
+            self.prober.desk.begun(&look.id).map_err(|_| internal("what was begun cannot be read"))?;
         let mask = self.prober.mask.open()?;
         let batches: BTreeMap<_, _> =
             begun.iter().map(|(number, one)| (*number, standing::batch(one, mask))).collect();

@@ -48,6 +48,34 @@ name_type!(
     LookId, "look", "32 hexadecimal digits in lower case", is_look
 );
 
+/// So many hosts stand in one sentence.
+const NAMED: usize = 5;
+
+/// Hosts in a sentence: `web1, web2 and 3 more`.
+pub(crate) fn listed<'h>(hosts: impl IntoIterator<Item = &'h HostName>) -> String {
+    let mut hosts = hosts.into_iter();
+    let first: Vec<&str> = hosts.by_ref().take(NAMED).map(HostName::as_str).collect();
+    match hosts.count() {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+/// The name of a task as it may be shown.
+pub(crate) fn task(name: &str) -> String {
+    if name.parse::<TaskName>().is_ok() { name.to_owned() } else { "‹not a name›".to_owned() }
+}
+
+/// Where a task stands, `FILE:LINE`, as it may be shown.
+pub(crate) fn place(place: &str) -> String {
+    let holds = place.rsplit_once(':').is_some_and(|(file, line)| {
+        file.parse::<ProjectPath>().is_ok()
+            && (1..=9).contains(&line.len())
+            && line.bytes().all(|b| b.is_ascii_digit())
+    });
+    if holds { place.to_owned() } else { "‹not a path›".to_owned() }
+}
+
 fn is_look(text: &str) -> bool {
     text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
@@ -312,5 +340,26 @@ mod tests {
             assert!(bad.parse::<TaskName>().is_err(), "{bad:?}");
         }
         assert!("Restart the service (now)".parse::<TaskName>().is_ok());
+    }
+
+    #[test]
+    fn hosts_are_listed_and_not_all_of_them() {
+        let hosts: Vec<HostName> = (1..=7).map(|i| format!("web{i}").parse().unwrap()).collect();
+        assert_eq!(listed(&hosts), "web1, web2, web3, web4, web5 and 2 more");
+        assert_eq!(listed(&hosts[..5]), "web1, web2, web3, web4, web5");
+        assert_eq!(listed(&[]), "");
+    }
+
+    #[test]
+    fn what_is_no_name_or_place_is_not_shown() {
+        assert_eq!(task("Restart the service"), "Restart the service");
+        assert_eq!(place("roles/app/tasks/main.yml:12"), "roles/app/tasks/main.yml:12");
+        for bad in ["", "a\nb", "{{ a }}", "a\u{202e}b"] {
+            assert_eq!(task(bad), "‹not a name›", "{bad:?}");
+            assert_eq!(place(&format!("{bad}:1")), "‹not a path›", "{bad:?}");
+        }
+        for bad in ["a.yml", "a.yml:x", "a.yml:1234567890", "../a.yml:1", "/a.yml:1"] {
+            assert_eq!(place(bad), "‹not a path›", "{bad:?}");
+        }
     }
 }

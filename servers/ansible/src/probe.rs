@@ -15,8 +15,8 @@ use crate::actions::{Action, Play, TakeBack};
 use crate::content::{Content, Contents, HostsFrom};
 use crate::declared;
 use crate::desk::Desk;
-use crate::inventory::{Inventory, Unusable};
-use crate::names::{HostName, LookId, ModuleFqcn, VariableName};
+use crate::inventory::{Inventory, Share, Unusable};
+use crate::names::{GroupName, HostName, LookId, ModuleFqcn, VariableName};
 use crate::normalise::Normalise;
 use crate::playbooks::{Playbook, Source, Variable};
 use crate::ran::Ran;
@@ -115,7 +115,7 @@ impl Prober {
             source: meant.source,
             verify: meant.verify,
             rests_on: RestsOn { content: content.digest.clone(), inventory: inventory_mark, version },
-            shares: inventory.shares(&declared.groups, &hosts),
+            shares: shares(&inventory, declared, action, &hosts),
             given: meant.given.clone(),
             pinned,
             at,
@@ -402,6 +402,19 @@ pub(crate) struct Files {
 fn unfinished(error: &runcord_exec::ExecError) -> Refusal {
     tracing::error!(error = error as &dyn std::error::Error, "Ansible did not come to its end");
     unusable("Ansible did not come to its end", "Look which host does not answer, then plan again.")
+}
+
+/// How much of each declared group is touched. One of a single host, such as the first of a group, says nothing of how many
+/// are left to go on, unless it is the one that is named.
+fn shares(
+    inventory: &Inventory,
+    declared: &Playbook,
+    action: &Action,
+    hosts: &[HostName],
+) -> BTreeMap<GroupName, Share> {
+    let mut shares = inventory.shares(&declared.groups, hosts);
+    shares.retain(|group, share| share.of > 1 || group == action.group());
+    shares
 }
 
 /// It knows the credentials of the hosts, and those that Ansible is given in its environment.

@@ -2,6 +2,7 @@
 //! compared by fingerprints, shown as a difference where a task may show one, and otherwise leave only under `untrusted`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use runcord_model::text::Cleaner;
 use runcord_seal::Mask;
@@ -76,6 +77,12 @@ pub enum Status {
     Unreachable,
 }
 
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
 /// A difference as a module tells it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -124,65 +131,19 @@ impl Ran {
     /// Reads what the plugin has written so far. The last line need not be whole yet; lines that are none of ours say
     /// nothing.
     pub fn read(text: &[u8], folder: &str, normalise: &Normalise, mask: &Mask) -> Self {
-        let mut ran = Self::default();
-        let mut numbers: BTreeMap<String, usize> = BTreeMap::new();
+        let mut reading = Reading {
+            ran: Self::default(),
+            numbers: BTreeMap::new(),
+            earlier: BTreeMap::new(),
+            folder,
+            normalise,
+            mask,
+        };
         let whole = text.split_inclusive(|byte| *byte == b'\n').filter(|line| line.ends_with(b"\n"));
         for line in whole.take(MOST_LINES).filter_map(|line| serde_json::from_slice::<Line>(line).ok()) {
-            ran.take(line, &mut numbers, folder, normalise, mask);
+            reading.take(line);
         }
-        ran
-    }
-
-    fn take(
-        &mut self,
-        line: Line,
-        numbers: &mut BTreeMap<String, usize>,
-        folder: &str,
-        normalise: &Normalise,
-        mask: &Mask,
-    ) {
-        match line {
-            Line::Play {} | Line::NoHosts {} => {}
-            Line::End {} => self.ended = true,
-            Line::Task { task, name, module, place, check } => {
-                let place = place.unwrap_or_default();
-                let place = place.strip_prefix(folder).unwrap_or(&place).trim_start_matches('/').to_owned();
-                // A handler that is notified again begins again: it goes on under its first number.
-                numbers.entry(task).or_insert_with(|| {
-                    self.tasks.push(RanTask { name, place, module, check, hosts: BTreeMap::new() });
-                    self.tasks.len() - 1
-                });
-            }
-            Line::Begin { host, task } => {
-                let Some((host, task)) = self.at(host, &task, numbers) else { return };
-                task.hosts.entry(host).or_insert(OnHost {
-                    status: Status::Begun,
-                    fingerprint: String::new(),
-                    shown: Vec::new(),
-                    message: None,
-                });
-            }
-            Line::Result { host, task, status, hidden, diff, message, says } => {
-                let report = says.filter(|_| !hidden);
-                let Some((host, task)) = self.at(host, &task, numbers) else { return };
-                let diff: Vec<Difference> = diff.into_iter().map(|one| normalise.difference(one)).collect();
-                let fingerprint = mask.digest(&json!([status, diff]));
-                let shown = if hidden { Vec::new() } else { diff };
-                task.hosts.insert(host.clone(), OnHost { status, fingerprint, shown, message });
-                if let Some(report) = report {
-                    self.reports.insert(host, report);
-                }
-            }
-        }
-    }
-
-    fn at(
-        &mut self,
-        host: String,
-        task: &str,
-        numbers: &BTreeMap<String, usize>,
-    ) -> Option<(HostName, &mut RanTask)> {
-        Some((host.parse().ok()?, self.tasks.get_mut(*numbers.get(task)?)?))
+        reading.ran
     }
 
     /// The hosts on which something is changed, or was begun and not told the end of.
@@ -207,6 +168,104 @@ impl Ran {
         })
     }
 }
+
+/// What was read so far.
+struct Reading<'r> {
+    ran: Ran,
+    /// Which task has which of Ansible's numbers.
+    numbers: BTreeMap<String, usize>,
+    /// What became of a task on a host before it was begun there again.
+    earlier: BTreeMap<(usize, HostName), OnHost>,
+    folder: &'r str,
+    normalise: &'r Normalise,
+    mask: &'r Mask,
+}
+
+impl Reading<'_> {
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Play {} | Line::NoHosts {} => {}
+            Line::End {} => self.ran.ended = true,
+            Line::Task { task, name, module, place, check } => {
+                let place = place.unwrap_or_default();
+                let place =
+                    place.strip_prefix(self.folder).unwrap_or(&place).trim_start_matches('/').to_owned();
+                // A handler that is notified again begins again: it goes on under its first number.
+                self.numbers.entry(task).or_insert_with(|| {
+                    self.ran.tasks.push(RanTask { name, place, module, check, hosts: BTreeMap::new() });
+                    self.ran.tasks.len() - 1
+                });
+            }
+            Line::Begin { host, task } => self.begin(host, &task),
+            Line::Result { host, task, status, hidden, diff, message, says } => {
+                let diff: Vec<Difference> =
+                    diff.into_iter().map(|one| self.normalise.difference(one)).collect();
+                let fingerprint = self.mask.digest(&json!([status, diff]));
+                let shown = if hidden { Vec::new() } else { diff };
+                let report = says.filter(|_| !hidden);
+                self.end(host, &task, OnHost { status, fingerprint, shown, message }, report);
+            }
+        }
+    }
+
+    fn begin(&mut self, host: String, task: &str) {
+        let Some((number, host)) = self.at(host, task) else { return };
+        let Some(task) = self.ran.tasks.get_mut(number) else { return };
+        let begun =
+            OnHost { status: Status::Begun, fingerprint: String::new(), shown: Vec::new(), message: None };
+        match task.hosts.insert(host.clone(), begun) {
+            Some(earlier) if earlier.status != Status::Begun => {
+                self.earlier.insert((number, host), earlier);
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn end(&mut self, host: String, task: &str, ended: OnHost, report: Option<Value>) {
+        let Some((number, host)) = self.at(host, task) else { return };
+        let ended = match self.earlier.remove(&(number, host.clone())) {
+            Some(earlier) => self.both(earlier, ended),
+            None => ended,
+        };
+        let Some(task) = self.ran.tasks.get_mut(number) else { return };
+        task.hosts.insert(host.clone(), ended);
+        if let Some(report) = report {
+            self.ran.reports.insert(host, report);
+        }
+    }
+
+    fn at(&self, host: String, task: &str) -> Option<(usize, HostName)> {
+        Some((*self.numbers.get(task)?, host.parse().ok()?))
+    }
+
+    /// What became of a task that ran twice on a host: the graver of both, for what was changed stays changed.
+    fn both(&self, earlier: OnHost, now: OnHost) -> OnHost {
+        let mut shown = earlier.shown;
+        shown.extend(now.shown);
+        OnHost {
+            status: if gravity(earlier.status) > gravity(now.status) { earlier.status } else { now.status },
+            fingerprint: self.mask.digest(&json!([earlier.fingerprint, now.fingerprint])),
+            shown,
+            message: now.message.or(earlier.message),
+        }
+    }
+}
+
+/// Higher is graver.
+fn gravity(status: Status) -> u8 {
+    match status {
+        Status::Skipped => 0,
+        Status::Ok => 1,
+        Status::Changed => 2,
+        Status::Ignored => 3,
+        Status::Failed => 4,
+        Status::Begun => 5,
+        Status::Unreachable => 6,
+    }
+}
+
+#[cfg(test)]
+mod tests;
 
 impl Ran {
     /// The same with every text that a host wrote cleaned of what looks like a secret, and of the secrets that are known.

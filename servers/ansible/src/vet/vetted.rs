@@ -4,7 +4,7 @@ use runcord_model::Coverage;
 use runcord_model::text::visible;
 use serde::{Deserialize, Serialize};
 
-use super::finding::{Finding, LONGEST_WORD, Verdict};
+use super::finding::{Finding, Kind, LONGEST_WORD, Verdict};
 use crate::names::ModuleFqcn;
 use crate::playbooks::Playbook;
 
@@ -82,10 +82,27 @@ impl Vetted {
         coverage
     }
 
+    /// How many tasks check mode checks wholly.
+    pub fn wholly_checked(&self) -> usize {
+        self.tasks.iter().filter(|task| task.checked == Checked::Wholly).count()
+    }
+
+    /// Whether a task may change something that the check run did not tell of: it is skipped in check mode, and more than a
+    /// look.
+    pub fn changes_unseen(&self) -> bool {
+        self.tasks.iter().any(|task| task.checked == Checked::Not && !self.only_looks(task))
+    }
+
+    fn only_looks(&self, task: &Task) -> bool {
+        let says = |finding: &Finding| {
+            finding.kind == Kind::LookSkipped && finding.file == task.file && finding.line == task.line
+        };
+        self.findings.iter().any(says)
+    }
+
     /// The share of tasks that check mode checks wholly, in percent, rounded down; of no tasks, all are.
     pub fn percent_checked(&self) -> usize {
-        let wholly = self.tasks.iter().filter(|task| task.checked == Checked::Wholly).count();
-        (wholly * 100).checked_div(self.tasks.len()).unwrap_or(100)
+        (self.wholly_checked() * 100).checked_div(self.tasks.len()).unwrap_or(100)
     }
 }
 
