@@ -113,7 +113,7 @@ async fn a_host_that_is_cut_off_in_the_middle_is_unknown_and_named_and_no_furthe
 
 #[tokio::test]
 async fn a_host_that_dies_in_the_middle_is_unknown_and_the_other_of_its_batch_is_told_of() -> Result<()> {
-    let bed = making(4, &slow(5), &REVIEWED.to_owned())?;
+    let bed = making(4, &slow(5), REVIEWED)?;
     bed.declare(&crate::story::declaration(&[
         &crate::story::own(REVIEWED).replace("batches: [1, 2]", "batches: [2]")
     ]))?;

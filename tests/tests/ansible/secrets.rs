@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use runcord_tests::hunt::files_with;
 use runcord_tests::session::Answer;
 use runcord_tests::{PlayBed, Session};
+use rusqlite::types::ValueRef;
 use serde_json::json;
 
 use crate::story::{MAKE, carried_out, make, making};
@@ -49,8 +50,8 @@ fn rows(bed: &PlayBed) -> Result<String> {
         while let Some(row) = rows.next()? {
             for column in 0..columns {
                 let bytes = match row.get_ref(column)? {
-                    rusqlite::types::ValueRef::Text(bytes) | rusqlite::types::ValueRef::Blob(bytes) => bytes,
-                    _ => continue,
+                    ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes,
+                    ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) => continue,
                 };
                 dump += &String::from_utf8_lossy(bytes);
                 dump.push('\n');
