@@ -65,6 +65,20 @@ impl PlayBed {
         Ok(bed)
     }
 
+    /// A bed of four hosts with the example of `examples/ansible`, as it stands there but for the hosts.
+    ///
+    /// # Errors
+    ///
+    /// The example is not whole, or is refused.
+    pub fn of_example() -> Result<Self> {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/ansible");
+        let bed = Self::new(4)?;
+        let file = "files/nginx.conf";
+        bed.write(file, &fs::read_to_string(example.join("project").join(file))?)?;
+        bed.declare(&fs::read_to_string(example.join("playbooks.yaml"))?)?;
+        Ok(bed)
+    }
+
     /// The project's folder, for a test to change.
     pub fn project(&self) -> PathBuf {
         self.fleet.path(PROJECT)

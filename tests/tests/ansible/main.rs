@@ -8,6 +8,7 @@
 mod batches;
 mod crashes;
 mod drift;
+mod example;
 mod fleet;
 mod hosts;
 mod playbooks;
