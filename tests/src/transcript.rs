@@ -75,6 +75,16 @@ impl Transcript {
     }
 }
 
+/// The operating-system user whom agents ask for, who stands in every plan.
+///
+/// # Errors
+///
+/// `id` does not say.
+pub fn login() -> Result<String> {
+    let output = std::process::Command::new("id").arg("-un").output()?;
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
 fn golden(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden").join(format!("{name}.json"))
 }
@@ -106,7 +116,7 @@ struct Redaction {
 /// In this order: what stands further up may contain what stands further down.
 const VOLATILE: [(&str, &str); 11] = [
     ("digest", r"(?:sha256|hmac|hmac-sha256):[0-9a-f]{12,64}"),
-    ("identity", r"k8s:[0-9a-f-]{36}:[0-9a-z-]+|tf:[0-9a-f]{16}:[0-9A-Za-z._-]+"),
+    ("identity", r"k8s:[0-9a-f-]{36}:[0-9a-z-]+|tf:[0-9a-f]{16}:[0-9A-Za-z._-]+|ansible:[0-9a-f]{16}"),
     ("time", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?"),
     ("uid", r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"),
     ("plan", r"pln_[a-z2-7]{26}"),

@@ -1,5 +1,5 @@
-//! The main job, told as it happens: an agent drains a node, under supervision, on a real control plane, and then applies a
-//! root module with a real tool.
+//! The main job, told as it happens: an agent drains a node, under supervision, on a real control plane, applies a root module
+//! with a real tool, and restarts a service on real hosts.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -10,7 +10,7 @@ use anyhow::{Context as _, Result, ensure};
 use runcord_tests::bed::{Approver, Bed};
 use runcord_tests::cluster::is_ready;
 use runcord_tests::session::{Answer, Era, Session};
-use runcord_tests::{ControlPlane, Ground, objects};
+use runcord_tests::{ControlPlane, Ground, PlayBed, objects};
 use serde_json::{Value, json};
 
 #[tokio::main]
@@ -74,6 +74,7 @@ async fn story() -> Result<()> {
     quote(String::from_utf8_lossy(&checked.stdout).trim_end());
     session.close().await?;
     root_module().await?;
+    service().await?;
     page(&plan, &end, &records)
 }
 
@@ -87,6 +88,26 @@ async fn root_module() -> Result<()> {
     let plan = session.call("plan_apply_workspace", asked).await?.done()?;
     quote(plan.str("/summary")?);
     say(&format!("  policy   {}", plan.str("/decision/outcome")?));
+    let run = apply(&session, &plan).await?.done()?;
+    let end = follow(&session, run.str("/run_id")?).await?;
+    ensure!(end.str("/state")? == "verified", "the run is not verified: {:#}", end.content);
+    session.close().await?;
+    Ok(())
+}
+
+/// The same way through for Ansible, with the hosts and the declaration of `examples/ansible`.
+async fn service() -> Result<()> {
+    title("8  The same way through, with Ansible");
+    say("Four hosts with an nginx each, reached over SSH, and a playbook that playbooks.yaml declares (examples/ansible).");
+    let bed = PlayBed::of_example()?;
+    let session = bed.session().await?;
+    let asked = json!({"playbook": "restart_nginx", "group": "web", "reason": "its workers leak memory"});
+    let plan = session.call("plan_restart_service", asked).await?.done()?;
+    quote(plan.str("/summary")?);
+    say(&format!("  policy   {}: all hosts of a group", plan.str("/decision/outcome")?));
+    for approver in [Approver::Ana, Approver::Ben] {
+        quote(bed.approve(plan.str("/plan_id")?, approver)?.trim_end());
+    }
     let run = apply(&session, &plan).await?.done()?;
     let end = follow(&session, run.str("/run_id")?).await?;
     ensure!(end.str("/state")? == "verified", "the run is not verified: {:#}", end.content);

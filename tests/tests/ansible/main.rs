@@ -5,5 +5,17 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+mod batches;
+mod crashes;
+mod drift;
+mod example;
 mod fleet;
+mod hosts;
 mod playbooks;
+mod runbooks;
+mod secrets;
+mod sessions;
+mod story;
+mod surroundings;
+mod templates;
+mod vetting;

@@ -293,7 +293,7 @@ async fn a_sponsors_own_ordinary_key_approves_nothing() -> Result<()> {
     let (node, _) = busiest_node(&bed).await?;
     // Ana is the operating-system user on whose behalf the agent asks.
     let people = bed.policy().join("people.yaml");
-    let login = crate::story::login()?;
+    let login = runcord_tests::transcript::login()?;
     let text =
         std::fs::read_to_string(&people)?.replace("ana: {login: ana,", &format!("ana: {{login: {login},"));
     std::fs::write(&people, text)?;

@@ -1,8 +1,6 @@
 //! Rotating a Secret: from plan to verified and back, what it refuses where a plain dry-run says yes, and that no value
 //! leaves the cluster.
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result};
 use k8s_openapi::api::apps::v1::{Deployment, StatefulSet};
 use k8s_openapi::api::core::v1::{Pod, Secret};
@@ -10,6 +8,7 @@ use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
 use runcord_tests::bed::{Approver, Bed};
 use runcord_tests::cluster::{is_ready, wait_for};
 use runcord_tests::control_plane::AuditEvent;
+use runcord_tests::hunt::files_with;
 use runcord_tests::session::{Answer, Era, Session};
 use runcord_tests::{ControlPlane, objects};
 use serde_json::{Value, json};
@@ -85,23 +84,6 @@ async fn restarted(bed: &Bed) -> Result<[Option<String>; 2]> {
     let web = bed.cluster.api::<Deployment>(bed.name.as_str()).get("web").await?;
     let store = bed.cluster.api::<StatefulSet>(bed.name.as_str()).get("store").await?;
     Ok([web.spec.and_then(|s| at(s.template)), store.spec.and_then(|s| at(s.template))])
-}
-
-/// Every file below a folder that holds one of these texts.
-fn files_with(folder: &Path, texts: &[String]) -> Result<Vec<String>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            found.extend(files_with(&path, texts)?);
-        } else if let Ok(bytes) = std::fs::read(&path) {
-            let holds = |text: &String| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-            found.extend(
-                texts.iter().filter(|text| holds(text)).map(|text| format!("{text} in {}", path.display())),
-            );
-        }
-    }
-    Ok(found)
 }
 
 /// A value as it is, and as the API writes it.

@@ -49,15 +49,9 @@ pub(crate) async fn pods(bed: &Bed) -> Result<Vec<Pod>> {
     Ok(pods.into_iter().filter(is_ready).collect())
 }
 
-/// The operating-system user whom agents ask for.
-pub(crate) fn login() -> Result<String> {
-    let output = std::process::Command::new("id").arg("-un").output()?;
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
-
 /// An empty transcript in which nothing names this run.
 pub(crate) fn transcript(bed: &Bed, names: &[(&str, &str)]) -> Result<Transcript> {
-    let (identity, sponsor) = (bed.identity()?, format!("for {}", login()?));
+    let (identity, sponsor) = (bed.identity()?, format!("for {}", runcord_tests::transcript::login()?));
     let mut names = names.to_vec();
     names.extend([(bed.name.as_str(), "NAMESPACE"), (&identity, "IDENTITY"), (&sponsor, "for LOGIN")]);
     Transcript::new(&names)

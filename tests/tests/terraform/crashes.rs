@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use runcord_tests::cluster::wait_for;
 use runcord_tests::fake_state_server::Reads;
-use runcord_tests::session::Answer;
-use runcord_tests::{FakeStateServer, Ground, Session};
+use runcord_tests::processes::{kill, process};
+use runcord_tests::{FakeStateServer, Ground};
 use serde_json::json;
 
 use crate::locks::over_http;
-use crate::story::{DECLARED, NODES, apply, approve, ended, net, nodes, plan, verified};
+use crate::story::{DECLARED, NODES, apply, approve, begun, ended, net, nodes, plan, verified};
 
 const SOON: Duration = Duration::from_secs(30);
 const REVIEWED: &str = "    runs_code: [terraform_data.note]\n";
@@ -30,40 +30,12 @@ fn times_done(ground: &Ground) -> usize {
     std::fs::read_to_string(ground.file("done")).unwrap_or_default().lines().count()
 }
 
-/// Approves and applies; gives the run.
-async fn begun(ground: &Ground, session: &Session, plan: &Answer) -> Result<String> {
-    approve(ground, plan)?;
-    Ok(apply(session, plan).await?.done()?.str("/run_id")?.to_owned())
-}
-
 /// A note whose making takes a while: in a provisioner that somebody reviewed.
 fn slow(ground: &Ground, seconds: u32) -> Result<()> {
     let provisioner =
         format!("  input = var.note\n  provisioner \"local-exec\" {{ command = \"sleep {seconds}\" }}\n");
     ground.write("net/main.tf", &NODES.replace("  input = var.note\n", &provisioner))?;
     ground.declare(&format!("{DECLARED}    runs_code: [terraform_data.note]\n"))
-}
-
-/// The first process whose command line holds all of these words.
-async fn process(words: &[&str]) -> Result<i32> {
-    wait_for("a process", Duration::from_secs(30), async || {
-        for entry in std::fs::read_dir("/proc")? {
-            let name = entry?.file_name();
-            let Some(pid) = name.to_str().and_then(|name| name.parse::<i32>().ok()) else { continue };
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line).replace('\0', " ");
-            if words.iter().all(|word| line.contains(word)) {
-                return Ok(Some(pid));
-            }
-        }
-        Ok(None)
-    })
-    .await
-}
-
-fn kill(pid: i32) -> Result<()> {
-    let pid = rustix::process::Pid::from_raw(pid).context("no pid")?;
-    Ok(rustix::process::kill_process(pid, rustix::process::Signal::KILL)?)
 }
 
 #[tokio::test]

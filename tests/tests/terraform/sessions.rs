@@ -11,18 +11,12 @@ fn applying(plan: &Answer) -> Result<Value> {
     Ok(json!({"plan_id": plan.str("/plan_id")?, "expect": plan.str("/headline")?}))
 }
 
-/// The operating-system user whom agents ask for.
-fn login() -> Result<String> {
-    let output = std::process::Command::new("id").arg("-un").output()?;
-    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
-}
-
 #[tokio::test]
 async fn a_whole_session_is_golden() -> Result<()> {
     let ground = nodes()?;
     let session = ground.session().await?;
     let first = plan(&session).await?;
-    let sponsor = format!("for {}", login()?);
+    let sponsor = format!("for {}", runcord_tests::transcript::login()?);
     let mut transcript = Transcript::new(&[(&sponsor, "for LOGIN"), (first.str("/target/name")?, "TARGET")])?;
     verified(&ground, &session, &first).await?;
     // One node is changed and one goes, which people are asked for.

@@ -1,11 +1,9 @@
 //! The steps that most sessions share.
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Result, bail, ensure};
+use anyhow::Result;
 use runcord_tests::Ground;
-use runcord_tests::installation::Approver;
 use runcord_tests::session::{Answer, Session};
+pub(crate) use runcord_tests::story::{apply, approve, begun, carried_out, ended, verified};
 use serde_json::{Value, json};
 
 /// A module of built-in resources: so many nodes, and a note.
@@ -58,49 +56,6 @@ pub(crate) fn net(more: Value) -> Value {
 /// Plans the configuration as it stands.
 pub(crate) async fn plan(session: &Session) -> Result<Answer> {
     session.call("plan_apply_workspace", net(json!({}))).await?.done()
-}
-
-/// Applies a plan.
-pub(crate) async fn apply(session: &Session, plan: &Answer) -> Result<Answer> {
-    let args = json!({"plan_id": plan.str("/plan_id")?, "expect": plan.str("/headline")?});
-    session.call("apply_plan", args).await
-}
-
-/// Gives a plan the approvals that it needs, of one person or of two.
-pub(crate) fn approve(ground: &Ground, plan: &Answer) -> Result<()> {
-    let needed = plan.content["decision"]["approvals_needed"][0].as_array().cloned().unwrap_or_default();
-    let people = needed.iter().filter_map(|one| one["count"].as_i64()).max().unwrap_or(0);
-    for approver in [Approver::Ana, Approver::Ben].into_iter().take(usize::try_from(people)?) {
-        ground.approve(plan.str("/plan_id")?, approver)?;
-    }
-    Ok(())
-}
-
-/// Waits until a run is over.
-pub(crate) async fn ended(session: &Session, run: &str) -> Result<Answer> {
-    let until = Instant::now() + Duration::from_secs(120);
-    loop {
-        let status = session.call("run_status", json!({"id": run, "wait_seconds": 10})).await?.done()?;
-        match status.str("/state")? {
-            "applying" | "applied" | "reconciling" if Instant::now() < until => {}
-            "applying" | "applied" | "reconciling" => bail!("the run does not end: {:#}", status.content),
-            _ => return Ok(status),
-        }
-    }
-}
-
-/// Approves and applies a plan, and waits until its run is over.
-pub(crate) async fn carried_out(ground: &Ground, session: &Session, plan: &Answer) -> Result<Answer> {
-    approve(ground, plan)?;
-    let run = apply(session, plan).await?.done()?;
-    ended(session, run.str("/run_id")?).await
-}
-
-/// The same, and it is verified.
-pub(crate) async fn verified(ground: &Ground, session: &Session, plan: &Answer) -> Result<Answer> {
-    let end = carried_out(ground, session, plan).await?;
-    ensure!(end.str("/state")? == "verified", "not verified: {:#}", end.content);
-    Ok(end)
 }
 
 /// The inputs of all instances of `terraform_data` in a state file, by address.
