@@ -176,9 +176,9 @@ mod tests {
         assert_eq!(fields(&observed), fields(&schema["properties"]));
         for (name, value) in observed.as_object().unwrap() {
             let schema = &schema["properties"][name];
-            let (value, schema) = match value {
-                Value::Array(items) => (&items[0], &schema["items"]),
-                _ => (value, schema),
+            let (value, schema) = match value.as_array() {
+                Some(items) => (&items[0], &schema["items"]),
+                None => (value, schema),
             };
             assert_eq!(fields(value), fields(&schema["properties"]), "{name}");
         }
