@@ -184,7 +184,8 @@ mod tests {
         let desk = Desk::make(&dir.path().join("ansible")).unwrap();
         let record = Record { began: 7, act: act::sample(&["web1"], 1, 1) };
         desk.begin(&record).unwrap();
-        fs::write(dir.path().join("ansible/batches").join(format!("{}-1.json", record.act.look)), "{").unwrap();
+        fs::write(dir.path().join("ansible/batches").join(format!("{}-1.json", record.act.look)), "{")
+            .unwrap();
         assert!(desk.begun(&record.act.look).is_err());
     }
 }

@@ -55,7 +55,7 @@ impl Inspector for PlaybooksInspector {
             let concerned: Vec<_> =
                 playbooks.iter().filter(|(name, one)| could_run(used, name, one)).collect();
             if concerned.is_empty() {
-                findings.push(undeclared(used));
+                findings.push(undeclared(used, &playbooks));
             }
             for (name, playbook) in concerned {
                 let looked = match self.looked.get(name) {
@@ -92,13 +92,19 @@ fn could_run(used: &Use, name: &PlaybookName, playbook: &Playbook) -> bool {
     kind && named && runs
 }
 
-fn undeclared(used: &Use) -> Finding {
-    let what = match (used.fixed("playbook"), used.fixed("runs")) {
-        (Some(name), _) => format!("playbook {name}"),
-        (None, Some(shipped)) => format!("playbook that runs {shipped}"),
-        (None, None) => format!("playbook for {}", used.action),
-    };
-    Finding::drifted(Aspect::Referenced, what.clone(), format!("playbooks.yaml declares no {what}"))
+/// That a runbook of the library has nothing to run is what approvers have put in force, and no drift. A name that a runbook's
+/// file gives is there for a reason.
+fn undeclared(used: &Use, playbooks: &BTreeMap<PlaybookName, Playbook>) -> Finding {
+    match used.fixed("playbook") {
+        Some(name) => {
+            let says = format!("the runbook names playbook {name}, which playbooks.yaml does not declare");
+            Finding::drifted(Aspect::Referenced, format!("playbook {name}"), says)
+        }
+        None if playbooks.is_empty() => {
+            Finding::drifted(Aspect::Referenced, "declared playbooks", "playbooks.yaml declares no playbook")
+        }
+        None => Finding::holds(Aspect::Referenced, "nothing is declared that it could run"),
+    }
 }
 
 /// All of one playbook, in the order in which a plan would need it.
@@ -253,11 +259,15 @@ playbooks:
     }
 
     #[test]
-    fn what_is_not_declared_is_named() {
-        let says = |fields: &Value| undeclared(&used("run_playbook", fields)).says;
-        assert_eq!(says(&json!({"playbook": "a"})), "playbooks.yaml declares no playbook a");
-        assert_eq!(says(&json!({"runs": "b"})), "playbooks.yaml declares no playbook that runs b");
-        assert_eq!(says(&json!({})), "playbooks.yaml declares no playbook for run_playbook");
+    fn what_a_file_names_has_to_be_declared_and_something_at_all() {
+        let says = |fields: &Value, playbooks: &BTreeMap<PlaybookName, Playbook>| {
+            undeclared(&used("run_playbook", fields), playbooks).says
+        };
+        let (some, none) = (declared(), BTreeMap::new());
+        let named = "the runbook names playbook a, which playbooks.yaml does not declare";
+        assert_eq!(says(&json!({"playbook": "a"}), &some), named);
+        assert_eq!(says(&json!({"runs": "reboot_hosts"}), &some), "", "nobody has put it in force");
+        assert_eq!(says(&json!({"runs": "reboot_hosts"}), &none), "playbooks.yaml declares no playbook");
     }
 
     #[test]

@@ -176,9 +176,11 @@ mod tests {
         assert_eq!(fields(&observed), fields(&schema["properties"]));
         for (name, value) in observed.as_object().unwrap() {
             let schema = &schema["properties"][name];
-            let schema = if value.is_array() { &schema["items"] } else { schema };
-            let one = value.as_array().map_or(value, |items| &items[0]);
-            assert_eq!(fields(one), fields(&schema["properties"]), "{name}");
+            let (value, schema) = match value.as_array() {
+                Some(items) => (&items[0], &schema["items"]),
+                None => (value, schema),
+            };
+            assert_eq!(fields(value), fields(&schema["properties"]), "{name}");
         }
         assert_eq!(observe(&Seen::default()), json!({}), "what was not looked at is not there");
     }

@@ -256,5 +256,9 @@ mod tests {
         let steps = json!([{"step": "drain", "action": "cordon", "with": {"node": "n7"}, "effect": {}}]);
         assert_eq!(actions(&steps).iter().collect::<Vec<_>>(), ["cordon"]);
         assert_eq!(scopes(&steps).nodes.iter().collect::<Vec<_>>(), ["n7"]);
+        let with = json!({"playbook": "restart_web", "group": "web"});
+        let steps = json!([{"step": "run", "action": "run_playbook", "with": with, "effect": {}}]);
+        assert_eq!(scopes(&steps).playbooks.iter().collect::<Vec<_>>(), ["restart_web"]);
+        assert_eq!(scopes(&steps).groups.iter().collect::<Vec<_>>(), ["web"]);
     }
 }
