@@ -7,6 +7,7 @@
 
 mod authority;
 mod begin;
+mod beside;
 mod cord;
 mod drive;
 mod error;
@@ -20,6 +21,7 @@ mod told;
 
 pub use authority::KeptAuthority;
 pub use begin::{BeginError, Begun, Start};
+pub use beside::Beside;
 pub use cord::{CordScope, CordState};
 pub use drive::{DriveError, PermitRefused};
 pub use error::{ClockBehind, LedgerError};
