@@ -61,7 +61,7 @@ impl Ledger {
     /// A number that changes when another process has written: cheap enough to ask every few milliseconds,
     /// and only a hint. The rows are the truth.
     pub fn changes(&self) -> Result<i64, LedgerError> {
-        Ok(self.connection().query_row("PRAGMA data_version", [], |row| row.get(0))?)
+        Ok(self.connection().prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?)
     }
 
     /// The wall time of the newest entry, if there is one.
