@@ -170,11 +170,11 @@ impl Ledger {
             // Given back first: on a full disk it is what the record is written to.
             self.free_reserve(&run.id);
             self.forget_told(&run.id);
-            set_view(tx, &run.id, view)?;
             let record = records::append(tx, self.installation(), RecordKind::Outcome, outcome, now)?;
+            // In one: each writes the whole row anew, with all that is kept in it.
             tx.execute(
-                "UPDATE runs SET outcome = ?2 WHERE id = ?1",
-                params![run.id.as_str(), to_sql("record", record.index)?],
+                "UPDATE runs SET view = ?2, outcome = ?3 WHERE id = ?1",
+                params![run.id.as_str(), view.text(), to_sql("record", record.index)?],
             )
             .map_err(LedgerError::from)?;
             Ok(record)

@@ -311,7 +311,8 @@ fn start<A: Actions>(
     let filled = refill(plan, entry)?;
     let concurrency = entry.runbook.concurrency(&filled).map(|c| (c.key, c.max));
     let timeout_ms = limits.timeout_ms;
-    let (steps, before) = judged.into_acts();
+    let (steps, seen) = judged.into_acts();
+    let before = A::before(seen);
     let acts = steps.iter().flat_map(|step| step.acts.iter().map(A::kind)).collect();
     let way_back = undo::steps::<A>(&entry.runbook, &filled, &before).is_ok();
     let approvers: Vec<String> = approvers.iter().map(ToString::to_string).collect();
