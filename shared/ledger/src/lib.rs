@@ -29,5 +29,5 @@ pub use lock::RunLock;
 pub use plans::{KeepApprovalError, KeptApproval, KeptPlan, PlanFilter, PlanStatus};
 pub use records::ChainError;
 pub use runs::{Journalled, KeptRun, RunFilter};
-pub use store::Ledger;
+pub use store::{Ledger, Writing};
 pub use told::Told;
