@@ -6,6 +6,8 @@ mod doubts;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
+
 use runcord_model::Refusal;
 use runcord_model::bounds::Span;
 use runcord_runtime::target::Draft;
@@ -193,16 +195,34 @@ fn in_words(planned: &Planned) -> String {
 /// Nothing is left of what was planned. What else was planned of the same state is worth nothing any more.
 fn applied(action: &Action, done: &Look, seen: &Seen) -> Seen {
     let same = |look: &Look| look.module == done.module && look.workspace == done.workspace;
-    let mut predicted = seen.clone();
-    predicted.looks.retain(|look| !same(look) || look.action == *action);
-    for look in predicted.looks.iter_mut().filter(|look| same(look)) {
-        if let Found::Planned(planned) = &mut look.found {
-            planned.changes.clear();
-            planned.outputs.clear();
-            planned.drifted.clear();
-        }
+    let still = seen.looks.iter().filter(|look| !same(look) || look.action == *action);
+    let left = |look: &Look| if same(look) { with_nothing_left(look) } else { look.clone() };
+    Seen { looks: still.map(left).collect() }
+}
+
+/// Made anew, and not emptied: there may be thousands of changes to copy.
+fn with_nothing_left(look: &Look) -> Look {
+    let found = match &look.found {
+        Found::Planned(planned) => Found::Planned(Box::new(Planned {
+            rests_on: planned.rests_on.clone(),
+            saved: planned.saved.clone(),
+            changes: Vec::new(),
+            outputs: BTreeSet::new(),
+            drifted: Vec::new(),
+            instances: planned.instances,
+            doubts: planned.doubts.clone(),
+            begun: planned.begun,
+            applied_before: planned.applied_before.clone(),
+        })),
+        Found::Lock { .. } => look.found.clone(),
+    };
+    Look {
+        action: look.action.clone(),
+        module: look.module.clone(),
+        declared: look.declared.clone(),
+        workspace: look.workspace.clone(),
+        found,
     }
-    predicted
 }
 
 fn break_lock(action: &Action, unlock: &Unlock, seen: &Seen) -> Result<Draft<TerraformActions>, Refusal> {

@@ -73,6 +73,10 @@ impl Actions for TerraformActions {
         settle::in_place(act, before, now)
     }
 
+    fn before(seen: Seen) -> Seen {
+        seen.without_values()
+    }
+
     fn diff(before: &Seen, after: &Seen) -> Vec<Change> {
         diff::observed(before, after)
     }
@@ -81,6 +85,34 @@ impl Actions for TerraformActions {
         match act {
             Act::Apply(apply) => apply.summary.clone(),
             Act::Unlock(unlock) => format!("break lock {} of the state of {}", unlock.lock, unlock.module),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{change, seen};
+    use crate::seen::Deed;
+
+    #[test]
+    fn what_a_run_keeps_tells_as_much_as_all_that_was_seen() {
+        let instances =
+            || vec![change("aws_instance.node", Deed::Replace), change("aws_subnet.a", Deed::Create)];
+        let all = seen(instances());
+        let kept = TerraformActions::before(all.clone());
+        assert_ne!(kept, all, "the sample has values");
+        assert_eq!(TerraformActions::observe(&kept), TerraformActions::observe(&all));
+        let act = draft::draft(&all.looks[0].action, &all).unwrap().acts.remove(0);
+        for left in [seen(instances()), seen(instances().split_off(1)), seen(vec![])] {
+            let of = |before: &Seen| {
+                (
+                    TerraformActions::settle(&act, before, &left),
+                    TerraformActions::in_place(&act, before, &left),
+                    TerraformActions::diff(before, &left),
+                )
+            };
+            assert_eq!(of(&kept), of(&all));
         }
     }
 }

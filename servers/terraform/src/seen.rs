@@ -19,6 +19,21 @@ pub struct Seen {
     pub looks: Vec<Look>,
 }
 
+impl Seen {
+    /// The same without the values that changes are shown with: a fingerprint tells them apart, and a run shows none.
+    pub(crate) fn without_values(mut self) -> Self {
+        for look in &mut self.looks {
+            match &mut look.found {
+                Found::Planned(planned) => {
+                    planned.changes.iter_mut().for_each(|change| change.values = Vec::new());
+                }
+                Found::Lock { .. } => {}
+            }
+        }
+        self
+    }
+}
+
 /// What one step is concerned with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Look {

@@ -226,7 +226,7 @@ impl Target for Terraform {
     }
 
     async fn probe(&self, actions: &[Action]) -> Result<Seen, Refusal> {
-        if let Some(seen) = self.seen_just_now().filter(|_| self.is_worker()) {
+        if let Some(seen) = self.seen_just_now() {
             return Ok(seen);
         }
         self.prober.sweep().await;
@@ -235,7 +235,9 @@ impl Target for Terraform {
             looks.push(self.prober.look(action, self.pinned(action)).await?);
         }
         let seen = Seen { looks };
-        self.remember(Some(&seen));
+        if self.is_worker() {
+            self.remember(Some(&seen));
+        }
         Ok(seen)
     }
 

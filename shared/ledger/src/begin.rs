@@ -15,7 +15,7 @@ use crate::cord::cord_for;
 use crate::open::file;
 use crate::plans::{KeptPlan, PlanStatus, approvals, end, plan};
 use crate::store::{clock_behind, to_json, to_sql};
-use crate::{ClockBehind, CordState, Ledger, LedgerError, authority, drive, records};
+use crate::{Beside, ClockBehind, CordState, Ledger, LedgerError, authority, drive, records};
 
 /// Room kept on the disk for the outcome of a run, in bytes: a full disk must not leave an intent without one.
 const RESERVED: u64 = 1 << 20;
@@ -28,7 +28,7 @@ pub struct Start {
     /// The kinds of its acts, in order.
     pub acts: Vec<ActKind>,
     /// The runtime's own data about it.
-    pub extras: Value,
+    pub extras: Beside,
     /// The runbook's timeout.
     pub deadline: Deadline,
     /// The in-toto statement of the intent.
@@ -212,7 +212,7 @@ fn insert_run(
             MACHINE,
             to_json("run", &start.acts)?,
             to_json("run", &start.deadline)?,
-            to_json("run", &start.extras)?,
+            start.extras.text(),
             to_json("run", &state)?,
             to_sql("run", intent)?,
         ],

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::cord::cord_for;
 use crate::runs::{RunRow, row};
 use crate::store::{to_json, to_sql};
-use crate::{CordState, Ledger, LedgerError, RunLock, records};
+use crate::{Beside, CordState, Ledger, LedgerError, RunLock, records};
 
 /// Why an event was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -144,7 +144,7 @@ impl Ledger {
     }
 
     /// Keeps the newest view of the run for its readers, until it is over.
-    pub fn note(&self, run: &RunId, view: &Value, now: &Moment) -> Result<(), LedgerError> {
+    pub fn note(&self, run: &RunId, view: &Beside, now: &Moment) -> Result<(), LedgerError> {
         self.write(now, |tx| {
             let run = unended(tx, run)?;
             set_view(tx, &run.id, view)
@@ -156,7 +156,7 @@ impl Ledger {
         &self,
         lock: &RunLock,
         outcome: Value,
-        view: &Value,
+        view: &Beside,
         now: &Moment,
     ) -> Result<Record, DriveError> {
         self.write(now, |tx| {
@@ -170,11 +170,11 @@ impl Ledger {
             // Given back first: on a full disk it is what the record is written to.
             self.free_reserve(&run.id);
             self.forget_told(&run.id);
-            set_view(tx, &run.id, view)?;
             let record = records::append(tx, self.installation(), RecordKind::Outcome, outcome, now)?;
+            // In one: each writes the whole row anew, with all that is kept in it.
             tx.execute(
-                "UPDATE runs SET outcome = ?2 WHERE id = ?1",
-                params![run.id.as_str(), to_sql("record", record.index)?],
+                "UPDATE runs SET view = ?2, outcome = ?3 WHERE id = ?1",
+                params![run.id.as_str(), view.text(), to_sql("record", record.index)?],
             )
             .map_err(LedgerError::from)?;
             Ok(record)
@@ -257,7 +257,7 @@ fn stop_cause(tx: &Transaction<'_>, run: &RunRow, now: &Moment) -> Result<Option
     Ok(run.deadline.passed(now).then_some(StopCause::DeadlinePassed))
 }
 
-fn set_view(tx: &Transaction<'_>, run: &RunId, view: &Value) -> Result<(), LedgerError> {
-    tx.execute("UPDATE runs SET view = ?2 WHERE id = ?1", [run.as_str(), &to_json("view", view)?])?;
+fn set_view(tx: &Transaction<'_>, run: &RunId, view: &Beside) -> Result<(), LedgerError> {
+    tx.execute("UPDATE runs SET view = ?2 WHERE id = ?1", [run.as_str(), view.text()])?;
     Ok(())
 }

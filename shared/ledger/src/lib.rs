@@ -7,6 +7,7 @@
 
 mod authority;
 mod begin;
+mod beside;
 mod cord;
 mod drive;
 mod error;
@@ -20,6 +21,7 @@ mod told;
 
 pub use authority::KeptAuthority;
 pub use begin::{BeginError, Begun, Start};
+pub use beside::Beside;
 pub use cord::{CordScope, CordState};
 pub use drive::{DriveError, PermitRefused};
 pub use error::{ClockBehind, LedgerError};
@@ -27,5 +29,5 @@ pub use lock::RunLock;
 pub use plans::{KeepApprovalError, KeptApproval, KeptPlan, PlanFilter, PlanStatus};
 pub use records::ChainError;
 pub use runs::{Journalled, KeptRun, RunFilter};
-pub use store::Ledger;
+pub use store::{Ledger, Writing};
 pub use told::Told;

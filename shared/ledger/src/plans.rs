@@ -5,10 +5,9 @@ use runcord_model::proof::VerifiedApproval;
 use runcord_model::{Moment, PersonName, Plan, PlanId, Principal, RunId};
 use runcord_seal::{canonical, digests_hold};
 use rusqlite::{OptionalExtension, Row, Transaction, params};
-use serde_json::Value;
 
 use crate::store::{from_json, to_json};
-use crate::{Ledger, LedgerError};
+use crate::{Beside, Ledger, LedgerError};
 
 /// A plan as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,7 +15,7 @@ pub struct KeptPlan {
     /// The plan. Its digests were checked when it was read.
     pub plan: Plan,
     /// The runtime's own data about it.
-    pub extras: Value,
+    pub extras: Beside,
     /// Whether it can still be applied.
     pub status: PlanStatus,
     /// When it was made.
@@ -97,7 +96,7 @@ pub enum KeepApprovalError {
 impl Ledger {
     /// Keeps a new plan, open. Refuses one whose digests or installation are not its own. Approving it, and beginning
     /// its run, put it on the disk with them.
-    pub fn keep_plan(&self, plan: &Plan, extras: &Value, now: &Moment) -> Result<(), LedgerError> {
+    pub fn keep_plan(&self, plan: &Plan, extras: &Beside, now: &Moment) -> Result<(), LedgerError> {
         its_own(plan, self.installation())?;
         let body = &plan.body;
         self.write_soon(now, |tx| {
@@ -106,7 +105,7 @@ impl Ledger {
                 params![
                     body.plan_id.as_str(),
                     to_json("plan", plan)?,
-                    to_json("plan", extras)?,
+                    extras.text(),
                     to_json("principal", &body.principal)?,
                     body.target.identity,
                     to_json("moment", now)?,
@@ -273,5 +272,5 @@ fn plan_of((plan, extras, status, detail, made): Raw, installation: &str) -> Res
         "void" => PlanStatus::Void { reason: detail },
         _ => return Err(corrupt()),
     };
-    Ok(KeptPlan { plan, extras: from_json("plan", &extras)?, status, made: from_json("plan", &made)? })
+    Ok(KeptPlan { plan, extras: Beside::kept(extras), status, made: from_json("plan", &made)? })
 }

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension, Row, Transaction, params};
 use serde_json::Value;
 
 use crate::store::{from_json, from_sql};
-use crate::{Ledger, LedgerError, RunLock, records};
+use crate::{Beside, Ledger, LedgerError, RunLock, records};
 
 /// A run as the ledger keeps it.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +30,9 @@ pub struct KeptRun {
     /// Who asked it to stop, if somebody did.
     pub cancelled_by: Option<String>,
     /// The runtime's own data about it.
-    pub extras: Value,
+    pub extras: Beside,
     /// The newest view of it, as [`Ledger::note`] and [`Ledger::finish`] got it.
-    pub view: Option<Value>,
+    pub view: Option<Beside>,
     /// What happened, in order.
     pub journal: Vec<Journalled>,
     /// The record of its intent.
@@ -111,7 +111,8 @@ impl Ledger {
     }
 }
 
-/// A row of the table.
+/// A row of the table, without what is kept beside the run: that may be large, and a worker asks for the row many times a
+/// second.
 pub(crate) struct RunRow {
     pub(crate) id: RunId,
     pub(crate) principal: Principal,
@@ -123,10 +124,8 @@ pub(crate) struct RunRow {
     target: String,
     machine: u32,
     acts: Vec<ActKind>,
-    extras: Value,
     snapshot: String,
     snapshot_machine: u32,
-    view: Option<Value>,
     intent: i64,
 }
 
@@ -162,6 +161,7 @@ impl RunRow {
 
     fn kept(self, tx: &Transaction<'_>) -> Result<KeptRun, LedgerError> {
         let flow = self.state()?;
+        let (extras, view) = beside(tx, &self.id)?;
         Ok(KeptRun {
             state: flow.run_state(),
             flow,
@@ -175,8 +175,8 @@ impl RunRow {
             epoch: self.epoch,
             deadline: self.deadline,
             cancelled_by: self.cancelled_by,
-            extras: self.extras,
-            view: self.view,
+            extras,
+            view,
         })
     }
 }
@@ -185,6 +185,14 @@ impl RunRow {
 pub(crate) fn row(tx: &Transaction<'_>, id: &RunId) -> Result<Option<RunRow>, LedgerError> {
     let raw = tx.query_row(&format!("{SELECT} WHERE id = ?1"), [id.as_str()], raw).optional()?;
     raw.map(row_of).transpose()
+}
+
+/// What was kept beside the run, and its newest view.
+fn beside(tx: &Transaction<'_>, id: &RunId) -> Result<(Beside, Option<Beside>), LedgerError> {
+    let row = tx.query_row("SELECT extras, view FROM runs WHERE id = ?1", [id.as_str()], |row| {
+        Ok((row.get(0)?, row.get::<_, Option<String>>(1)?))
+    })?;
+    Ok((Beside::kept(row.0), row.1.map(Beside::kept)))
 }
 
 fn journal(tx: &Transaction<'_>, id: &RunId) -> Result<Vec<Journalled>, LedgerError> {
@@ -203,17 +211,16 @@ fn journal(tx: &Transaction<'_>, id: &RunId) -> Result<Vec<Journalled>, LedgerEr
     .collect()
 }
 
-const SELECT: &str = "SELECT id, plan_id, principal, target, machine, acts, deadline, extras, epoch, snapshot, \
-                      snapshot_machine, cancelled_by, view, intent, outcome FROM runs";
+const SELECT: &str = "SELECT id, plan_id, principal, target, machine, acts, deadline, epoch, snapshot, \
+                      snapshot_machine, cancelled_by, intent, outcome FROM runs";
 
 /// The columns as SQLite gives them, not yet read.
 struct Raw {
-    texts: [String; 8],
+    texts: [String; 7],
     machine: u32,
     snapshot_machine: u32,
     epoch: i64,
     cancelled_by: Option<String>,
-    view: Option<String>,
     intent: i64,
     outcome: Option<i64>,
 }
@@ -228,14 +235,12 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
             text("target")?,
             text("acts")?,
             text("deadline")?,
-            text("extras")?,
             text("snapshot")?,
         ],
         machine: row.get("machine")?,
         snapshot_machine: row.get("snapshot_machine")?,
         epoch: row.get("epoch")?,
         cancelled_by: row.get("cancelled_by")?,
-        view: row.get("view")?,
         intent: row.get("intent")?,
         outcome: row.get("outcome")?,
     })
@@ -243,7 +248,7 @@ fn raw(row: &Row<'_>) -> rusqlite::Result<Raw> {
 
 fn row_of(raw: Raw) -> Result<RunRow, LedgerError> {
     let corrupt = |_| LedgerError::Corrupt { what: "run" };
-    let [id, plan, principal, target, acts, deadline, extras, snapshot] = raw.texts;
+    let [id, plan, principal, target, acts, deadline, snapshot] = raw.texts;
     Ok(RunRow {
         id: RunId::try_from(id).map_err(corrupt)?,
         plan: PlanId::try_from(plan).map_err(corrupt)?,
@@ -252,12 +257,10 @@ fn row_of(raw: Raw) -> Result<RunRow, LedgerError> {
         machine: raw.machine,
         acts: from_json("run", &acts)?,
         deadline: from_json("run", &deadline)?,
-        extras: from_json("run", &extras)?,
         epoch: from_sql("run", raw.epoch)?,
         snapshot,
         snapshot_machine: raw.snapshot_machine,
         cancelled_by: raw.cancelled_by,
-        view: raw.view.map(|view| from_json("run", &view)).transpose()?,
         intent: raw.intent,
         outcome: raw.outcome,
     })

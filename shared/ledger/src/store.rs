@@ -29,6 +29,14 @@ struct Inner {
     installation: String,
 }
 
+/// Which writing of the ledger was read. As long as it is equal, nothing was written: not by other processes
+/// (<https://www.sqlite.org/pragma.html#pragma_data_version>), nor by this one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Writing {
+    others: i64,
+    ours: u64,
+}
+
 /// When what is written is on the disk (<https://www.sqlite.org/pragma.html#pragma_synchronous>, of a write-ahead log).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Durability {
@@ -58,10 +66,11 @@ impl Ledger {
         &self.inner.installation
     }
 
-    /// A number that changes when another process has written: cheap enough to ask every few milliseconds,
-    /// and only a hint. The rows are the truth.
-    pub fn changes(&self) -> Result<i64, LedgerError> {
-        Ok(self.connection().query_row("PRAGMA data_version", [], |row| row.get(0))?)
+    /// How things are written now: cheap enough to ask every few milliseconds.
+    pub fn writing(&self) -> Result<Writing, LedgerError> {
+        let connection = self.connection();
+        let others = connection.prepare_cached("PRAGMA data_version")?.query_row([], |row| row.get(0))?;
+        Ok(Writing { others, ours: connection.total_changes() })
     }
 
     /// The wall time of the newest entry, if there is one.

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Bed, at, authority, begin, plan_id, principal, run_id, start};
+use common::{Bed, at, authority, begin, beside, plan_id, principal, run_id, start};
 use runcord_flow::ActKind;
 use runcord_ledger::{BeginError, CordScope, Ledger, PlanStatus, Start};
 use runcord_model::{RecordKind, RunState};
@@ -140,6 +140,6 @@ fn only_so_many_runs_of_a_key_are_unended_at_once() {
     let lock = bed.ledger.lock_run(&run_id(1)).unwrap().unwrap();
     bed.ledger.claim(&lock, &at(3)).unwrap();
     bed.ledger.feed(&lock, &runcord_flow::Event::Verified, &at(3)).unwrap();
-    bed.ledger.finish(&lock, json!({}), &json!({}), &at(3)).unwrap();
+    bed.ledger.finish(&lock, json!({}), &beside(json!({})), &at(3)).unwrap();
     begin(&bed.ledger, two, keyed(2, "cluster")).unwrap();
 }

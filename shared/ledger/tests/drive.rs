@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Bed, at, principal, run_id};
+use common::{Bed, at, beside, principal, run_id};
 use runcord_flow::{ActKind, Command, End, Event, MACHINE, Settled, StopCause, Unstopped};
 use runcord_ledger::{CordScope, DriveError, LedgerError, PermitRefused, RunLock};
 use runcord_model::{RecordKind, RunState};
@@ -44,12 +44,13 @@ fn a_run_goes_through_with_the_ledger_opened_again_at_each_step() {
     assert_eq!(feed(Event::Done { act: 1 }), [Command::Verify]);
     assert_eq!(feed(Event::Verified), [Command::Finish { end: End::Verified }]);
     bed.reopen();
-    let record = bed.ledger.finish(&lock, json!({"outcome": 1}), &json!({"view": 1}), &at(5)).unwrap();
+    let record =
+        bed.ledger.finish(&lock, json!({"outcome": 1}), &beside(json!({"view": 1})), &at(5)).unwrap();
     bed.reopen();
     let run = bed.ledger.run(&run_id(1)).unwrap().unwrap();
     assert_eq!(
         (run.state, run.view, run.outcome.as_ref()),
-        (RunState::Verified, Some(json!({"view": 1})), Some(&record))
+        (RunState::Verified, Some(beside(json!({"view": 1}))), Some(&record))
     );
     assert_eq!(record.kind, RecordKind::Outcome);
     assert_eq!(run.journal.len(), 7);
@@ -226,7 +227,7 @@ fn an_event_that_makes_no_sense_leaves_no_trace() {
 fn a_run_is_finished_once_and_only_when_it_has_ended() {
     let mut bed = Bed::new();
     let lock = bed.claimed(1, &[]);
-    let finish = |bed: &Bed, lock: &RunLock| bed.ledger.finish(lock, json!({}), &json!({}), &at(5));
+    let finish = |bed: &Bed, lock: &RunLock| bed.ledger.finish(lock, json!({}), &beside(json!({})), &at(5));
     assert!(matches!(finish(&bed, &lock).unwrap_err(), DriveError::NotEnded));
     bed.ledger.feed(&lock, &Event::Verified, &at(4)).unwrap();
     drop(lock);
@@ -236,11 +237,14 @@ fn a_run_is_finished_once_and_only_when_it_has_ended() {
     let lock = bed.ledger.lock_run(&run_id(1)).unwrap().unwrap();
     let (_, commands) = bed.ledger.claim(&lock, &at(5)).unwrap();
     assert_eq!(commands, [Command::Finish { end: End::Verified }]);
-    bed.ledger.note(&run_id(1), &json!({"view": "almost"}), &at(5)).unwrap();
+    bed.ledger.note(&run_id(1), &beside(json!({"view": "almost"})), &at(5)).unwrap();
     finish(&bed, &lock).unwrap();
     assert!(matches!(finish(&bed, &lock).unwrap_err(), DriveError::Ledger(LedgerError::Over(_))));
     assert!(matches!(bed.ledger.claim(&lock, &at(6)).unwrap_err(), LedgerError::Over(_)));
-    assert!(matches!(bed.ledger.note(&run_id(1), &json!({}), &at(6)).unwrap_err(), LedgerError::Over(_)));
+    assert!(matches!(
+        bed.ledger.note(&run_id(1), &beside(json!({})), &at(6)).unwrap_err(),
+        LedgerError::Over(_)
+    ));
     bed.ledger.ask_cancel(&run_id(1), "late", &at(6)).unwrap();
     assert_eq!(bed.ledger.run(&run_id(1)).unwrap().unwrap().cancelled_by, None);
 }
@@ -251,7 +255,7 @@ fn a_run_is_finished_only_by_its_newest_worker() {
     let lock = bed.claimed(1, &[]);
     bed.ledger.feed(&lock, &Event::Verified, &at(4)).unwrap();
     bed.database().execute("UPDATE runs SET epoch = epoch + 1", []).unwrap();
-    let error = bed.ledger.finish(&lock, json!({}), &json!({}), &at(5)).unwrap_err();
+    let error = bed.ledger.finish(&lock, json!({}), &beside(json!({})), &at(5)).unwrap_err();
     assert!(matches!(error, DriveError::Epoch), "{error}");
 }
 
@@ -268,7 +272,7 @@ fn a_run_of_another_machine_version_is_looked_at_and_ends_unknown() {
     let done = Event::Settled { act: 0, outcome: Settled::Done };
     let (state, _) = bed.ledger.feed(&lock, &done, &at(3)).unwrap();
     assert_eq!(state.run_state(), RunState::Unknown);
-    bed.ledger.finish(&lock, json!({}), &json!({}), &at(4)).unwrap();
+    bed.ledger.finish(&lock, json!({}), &beside(json!({})), &at(4)).unwrap();
 }
 
 #[test]

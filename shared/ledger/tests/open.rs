@@ -83,10 +83,17 @@ fn a_database_that_is_none_is_an_error() {
 }
 
 #[test]
-fn a_change_by_another_is_noticed() {
+fn what_is_written_is_noticed_whoever_wrote_it() {
     let bed = Bed::bare();
-    let before = bed.ledger.changes().unwrap();
-    assert_eq!(bed.ledger.changes().unwrap(), before);
-    bed.again().record(runcord_model::RecordKind::Denial, serde_json::json!({}), &common::at(1)).unwrap();
-    assert_ne!(bed.ledger.changes().unwrap(), before);
+    let write = |ledger: &Ledger| {
+        ledger.record(runcord_model::RecordKind::Denial, serde_json::json!({}), &common::at(1)).unwrap();
+    };
+    let before = bed.ledger.writing().unwrap();
+    bed.ledger.records(0, 1).unwrap();
+    assert_eq!(bed.ledger.writing().unwrap(), before, "nothing was written");
+    write(&bed.again());
+    let between = bed.ledger.writing().unwrap();
+    assert_ne!(between, before, "by another process");
+    write(&bed.ledger);
+    assert_ne!(bed.ledger.writing().unwrap(), between, "by this one");
 }

@@ -4,7 +4,7 @@
 
 mod common;
 
-use common::{Bed, approval, at, begin, plan_id, principal, run_id, start, warrant};
+use common::{Bed, approval, at, begin, beside, plan_id, principal, run_id, start, warrant};
 use runcord_ledger::{BeginError, KeepApprovalError, LedgerError, PlanFilter, PlanStatus};
 use runcord_model::approval::Verdict;
 use runcord_seal::digest;
@@ -16,7 +16,7 @@ fn a_plan_is_read_back_as_it_was_written() {
     let plan = bed.plan(1);
     bed.reopen();
     let kept = bed.ledger.plan(&plan_id(1)).unwrap().unwrap();
-    assert_eq!((kept.plan, kept.extras, kept.made), (plan, json!({"seen": 1}), at(1)));
+    assert_eq!((kept.plan, kept.extras, kept.made), (plan, beside(json!({"seen": 1})), at(1)));
     assert_eq!(kept.status, PlanStatus::Open);
     assert!(bed.ledger.plan(&plan_id(9)).unwrap().is_none());
 }
@@ -35,7 +35,7 @@ fn a_plan_without_its_own_digest_is_not_kept() {
     elsewhere.body.installation = "ins_elsewhere".into();
     elsewhere.digest = runcord_seal::digest_of(&elsewhere.signed()).unwrap();
     for plan in [wrong_body, wrong_effect, wrong_headline, elsewhere] {
-        let error = bed.ledger.keep_plan(&plan, &json!(null), &at(1)).unwrap_err();
+        let error = bed.ledger.keep_plan(&plan, &beside(json!(null)), &at(1)).unwrap_err();
         assert!(matches!(error, LedgerError::NotItsDigest), "{error}");
     }
 }
@@ -59,7 +59,7 @@ fn plans_are_listed_newest_first_and_by_principal() {
         bed.plan(n);
     }
     let other = bed.plan_of(4, "other");
-    bed.ledger.keep_plan(&other, &json!(null), &at(1)).unwrap();
+    bed.ledger.keep_plan(&other, &beside(json!(null)), &at(1)).unwrap();
     let ids = |filter: PlanFilter| {
         let plans = bed.ledger.plans(&filter).unwrap();
         plans.into_iter().map(|kept| kept.plan.body.plan_id).collect::<Vec<_>>()

@@ -1,12 +1,13 @@
 //! Our nouns as MCP words them.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rmcp::model::{CallToolResult, ContentBlock, Prompt, Resource, Tool, ToolAnnotations};
 use runcord_model::Refusal;
 use runcord_runtime::browse::RunbookPage;
 use runcord_runtime::tools::{ToolHint, ToolSpec};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The longest text copy of a result, in bytes: clients warn about more, and cut it.
 pub(crate) const LONGEST_TEXT: usize = 40_000;
@@ -66,16 +67,19 @@ fn text_copy(value: &Value) -> String {
     }
     let mut sizes: Vec<_> = fields.iter().map(|(name, field)| (field.to_string().len(), name)).collect();
     sizes.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
-    let (mut short, mut length): (Map<String, Value>, usize) = (fields.clone(), whole.len());
+    let (mut marks, mut length): (BTreeMap<&String, Value>, usize) = (BTreeMap::new(), whole.len());
     for (size, name) in sizes {
         if length <= LONGEST_TEXT {
             break;
         }
         let mark = Value::from(format!("left out here ({size} bytes): see structuredContent"));
         length = (length + mark.to_string().len()).saturating_sub(size);
-        short.insert(name.clone(), mark);
+        marks.insert(name, mark);
     }
-    Value::Object(short).to_string()
+    let short = fields
+        .iter()
+        .map(|(name, field)| (name.clone(), marks.remove(name).unwrap_or_else(|| field.clone())));
+    Value::Object(short.collect()).to_string()
 }
 
 /// The address of a runbook.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use runcord_flow::{Fresh, Unwarranted, Warrant};
-use runcord_ledger::{BeginError, KeptPlan, Ledger, Start};
+use runcord_ledger::{BeginError, Beside, KeptPlan, Ledger, Start};
 use runcord_model::{
     Code, Deadline, Decision, Moment, Outcome, PersonName, Plan, Principal, RecordKind, Refusal, RunId,
 };
@@ -50,8 +50,8 @@ pub async fn begin<T: Target>(
     let in_force = authority::in_force(around.ledger, around.loaded)?;
     let entry = same_files(around.loaded, plan)?;
     let signed = approvals::counting(around.ledger, around.loaded, kept, &now)?;
-    let material: PlanMaterial<T::A> = serde_json::from_value(kept.extras.clone())
-        .map_err(|_| refuse::internal("what was kept beside the plan cannot be read"))?;
+    let material: PlanMaterial<T::A> =
+        kept.extras.read().map_err(|_| refuse::internal("what was kept beside the plan cannot be read"))?;
 
     let judged = plan_again(around, principal, plan, &material, &entry, &now).await?;
     if let Some(drift) = drift(plan, &judged) {
@@ -222,7 +222,7 @@ pub(crate) async fn keep<T: Target>(
 ) -> Result<Plan, Refusal> {
     let acts: Vec<_> = judged.acts().cloned().collect();
     let (plan, beside) = judged.freeze(ledger.installation(), now)?;
-    let beside = serde_json::to_value(beside).map_err(|_| refuse::internal("a plan could not be written"))?;
+    let beside = Beside::of(&beside).map_err(|_| refuse::internal("a plan could not be written"))?;
     target.keep(&acts, approvals::latest(&plan.body.deadline)).await?;
     ledger.keep_plan(&plan, &beside, now).map_err(|e| refuse::ledger(&e))?;
     Ok(plan)
@@ -311,7 +311,8 @@ fn start<A: Actions>(
     let filled = refill(plan, entry)?;
     let concurrency = entry.runbook.concurrency(&filled).map(|c| (c.key, c.max));
     let timeout_ms = limits.timeout_ms;
-    let (steps, before) = judged.into_acts();
+    let (steps, seen) = judged.into_acts();
+    let before = A::before(seen);
     let acts = steps.iter().flat_map(|step| step.acts.iter().map(A::kind)).collect();
     let way_back = undo::steps::<A>(&entry.runbook, &filled, &before).is_ok();
     let approvers: Vec<String> = approvers.iter().map(ToString::to_string).collect();
@@ -329,8 +330,7 @@ fn start<A: Actions>(
         approvers,
         way_back,
     };
-    let extras =
-        serde_json::to_value(&material).map_err(|_| refuse::internal("a run could not be written"))?;
+    let extras = Beside::of(&material).map_err(|_| refuse::internal("a run could not be written"))?;
     Ok(Start {
         run,
         acts,

@@ -112,7 +112,7 @@ pub fn last_successes(
     let mut last = BTreeMap::new();
     for run in ledger.runs(&filter)? {
         if let (RunState::Verified, Some(outcome)) = (run.state, run.outcome)
-            && let Ok(Named { name, origin: Origin::Steps }) = serde_json::from_value(run.extras)
+            && let Ok(Named { name, origin: Origin::Steps }) = run.extras.read()
         {
             // The newest run comes first.
             last.entry(name).or_insert(outcome.at.utc);

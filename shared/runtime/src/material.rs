@@ -60,7 +60,7 @@ pub struct RunMaterial<A: Actions> {
     pub plan_digest: Digest,
     /// The steps with their acts, drafted on the second probe.
     pub steps: Vec<Step<A>>,
-    /// What the second probe saw: the state before.
+    /// What the second probe saw, as far as a run needs it: the state before.
     pub before: A::Seen,
     /// The arguments that the runbook was filled with, for checks that name parameters and for the way back.
     pub args: serde_json::Map<String, serde_json::Value>,

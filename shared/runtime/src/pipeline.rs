@@ -186,14 +186,15 @@ impl<A: Actions> Probed<A> {
     /// no to.
     pub async fn plan<T: Target<A = A>>(self, target: &T, fixed: Fixed) -> Result<Planned<A>, Refusal> {
         let catalog = A::catalog();
-        let mut expected = self.seen.clone();
+        let mut left: Option<A::Seen> = None;
         let (mut steps, mut equal) = (Vec::new(), Vec::new());
         for (call, action) in self.admitted.requested.calls.iter().zip(&self.admitted.actions) {
-            let Draft { acts, predicted, summary } = A::draft(action, &expected, &fixed)?;
-            equal.push(json!({"step": call.id, "action": call.action, "with": call.with, "effect": A::canonical(&acts, &expected)}));
+            let expected = left.as_ref().unwrap_or(&self.seen);
+            let Draft { acts, predicted, summary } = A::draft(action, expected, &fixed)?;
+            equal.push(json!({"step": call.id, "action": call.action, "with": call.with, "effect": A::canonical(&acts, expected)}));
             let effect = catalog.action(&call.action).map_or(EffectKind::Undetermined, |spec| spec.effect);
             steps.push(Step { call: call.clone(), effect, summary, acts });
-            expected = predicted;
+            left = Some(predicted);
         }
         if self.admitted.requested.origin == Origin::Steps {
             self.admitted.preconditions(&self.seen)?;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use runcord_ledger::{CordScope, KeptPlan, KeptRun, Ledger, PlanStatus};
+use runcord_ledger::{CordScope, KeptPlan, KeptRun, Ledger, PlanStatus, Writing};
 use runcord_model::{
-    Code, Digest, EffectKind, Outcome, PlanId, Principal, RecordKind, Refusal, RunId, Target as TargetRef,
+    Code, Digest, EffectKind, Outcome, PlanId, Principal, RecordKind, Refusal, RunId, RunView,
+    Target as TargetRef,
 };
 use runcord_policy::{Deed, Permission};
 use serde::Deserialize;
@@ -44,7 +45,7 @@ pub struct Service<T: Target> {
 const LAUNCH_AGAIN: Duration = Duration::from_secs(5);
 /// How often a waiting `run_status` asks whether another process wrote to the ledger.
 const ASK_EVERY: Duration = Duration::from_millis(5);
-/// How often it looks all the same: time alone ends plans, and what this process writes is not told.
+/// How often it looks all the same: time alone ends plans, and how far an act is stands elsewhere.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Deserialize)]
@@ -78,6 +79,22 @@ struct CordArgs {
 enum Handle {
     Plan(Box<KeptPlan>),
     Run(Box<KeptRun>),
+}
+
+/// What was read for `run_status`. It stands until the ledger is written.
+enum Looked {
+    Plan(Box<KeptPlan>),
+    /// A run as its reader sees it, and whether anybody has to hold it here.
+    Run(Box<RunView>, Held),
+}
+
+/// Whether a run is to be held by a worker.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Held {
+    /// It is under way on this target.
+    Here,
+    /// It is over, or another target's.
+    NotHere,
 }
 
 impl<T: Target> Service<T> {
@@ -342,10 +359,15 @@ impl<T: Target> Service<T> {
         let ledger = self.ledger()?;
         let until = Instant::now() + Duration::from_secs(args.wait_seconds.min(60));
         let mut last: Option<Value> = None;
+        let mut read: Option<(Writing, Looked)> = None;
         loop {
             // Before what it shows is read: what is written meanwhile is then seen at once.
-            let seen = ledger.changes().map_err(|e| refuse::ledger(&e))?;
-            let shown = self.shown(ledger, principal, loaded, &args.id)?;
+            let now = ledger.writing().map_err(|e| refuse::ledger(&e))?;
+            let looked = match read {
+                Some((then, looked)) if then == now => looked,
+                Some(_) | None => self.look(ledger, principal, loaded, &args.id)?,
+            };
+            let shown = self.shown(ledger, &looked)?;
             if last.as_ref() != Some(&shown.contract) {
                 progress.note(shown.done, Some(shown.of), shown.summary);
             }
@@ -353,26 +375,37 @@ impl<T: Target> Service<T> {
                 return Ok(shown.contract);
             }
             last = Some(shown.contract);
-            until_written(ledger, seen).await?;
+            read = Some((now, looked));
+            until_written(ledger, now).await?;
         }
     }
 
-    fn shown(
+    fn look(
         &self,
         ledger: &Ledger,
         principal: &Principal,
         loaded: &Loaded,
         id: &str,
-    ) -> Result<Shown, Refusal> {
-        match self.handle(ledger, principal, loaded, id, Deed::View)? {
+    ) -> Result<Looked, Refusal> {
+        Ok(match self.handle(ledger, principal, loaded, id, Deed::View)? {
             Handle::Run(run) => {
-                if run.outcome.is_none() && run.target == self.identity {
-                    // Whoever looks at a run that nobody holds has it taken up.
-                    self.take_up_one(ledger, &run.id)?;
-                }
-                Ok(Shown::of_run(&view::of::<T::A>(&run), ledger.told(&run.id)))
+                let here = run.outcome.is_none() && run.target == self.identity;
+                Looked::Run(Box::new(view::of::<T::A>(&run)), if here { Held::Here } else { Held::NotHere })
             }
-            Handle::Plan(plan) => status::of_plan(ledger, &plan, &clock::now()?),
+            Handle::Plan(plan) => Looked::Plan(plan),
+        })
+    }
+
+    fn shown(&self, ledger: &Ledger, looked: &Looked) -> Result<Shown, Refusal> {
+        match looked {
+            Looked::Run(view, held) => {
+                if *held == Held::Here {
+                    // Whoever looks at a run that nobody holds has it taken up.
+                    self.take_up_one(ledger, &view.run_id)?;
+                }
+                Ok(Shown::of_run(view, ledger.told(&view.run_id)))
+            }
+            Looked::Plan(plan) => status::of_plan(ledger, plan, &clock::now()?),
         }
     }
 
@@ -390,7 +423,8 @@ impl<T: Target> Service<T> {
                     .map_err(|e| refuse::ledger(&e))?;
             }
         }
-        Ok(self.shown(ledger, principal, loaded, &args.id)?.contract)
+        let looked = self.look(ledger, principal, loaded, &args.id)?;
+        Ok(self.shown(ledger, &looked)?.contract)
     }
 
     async fn undo_plan(
@@ -535,10 +569,10 @@ fn read<D: serde::de::DeserializeOwned>(args: &Map<String, Value>) -> Result<D, 
         .map_err(|_| invalid("arguments", "must follow the tool's input schema"))
 }
 
-/// Waits until another process has written to the ledger since that [`Ledger::changes`], but not for long.
-async fn until_written(ledger: &Ledger, seen: i64) -> Result<(), Refusal> {
+/// Waits until somebody has written to the ledger since that [`Ledger::writing`], but not for long.
+async fn until_written(ledger: &Ledger, seen: Writing) -> Result<(), Refusal> {
     let since = Instant::now();
-    while since.elapsed() < LOOK_EVERY && ledger.changes().map_err(|e| refuse::ledger(&e))? == seen {
+    while since.elapsed() < LOOK_EVERY && ledger.writing().map_err(|e| refuse::ledger(&e))? == seen {
         tokio::time::sleep(ASK_EVERY).await;
     }
     Ok(())

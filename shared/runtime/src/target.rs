@@ -84,6 +84,11 @@ pub trait Actions: Clone + Debug + Send + Sync + 'static {
     fn in_place(act: &Self::Act, before: &Self::Seen, now: &Self::Seen) -> bool {
         Self::settle(act, before, now) == Settled::Done
     }
+    /// What a run keeps of what was seen before it. It is kept as long as the run, so a server leaves out what neither
+    /// settling, nor verifying, nor telling what changed, nor the way back asks for.
+    fn before(seen: Self::Seen) -> Self::Seen {
+        seen
+    }
     /// Before against after, as observed.
     fn diff(before: &Self::Seen, after: &Self::Seen) -> Vec<Change>;
     /// One line for a person about one act: `evict pod shop/web-1`.

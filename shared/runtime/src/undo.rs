@@ -65,6 +65,5 @@ pub fn runbook_of<A: Actions>(run: &KeptRun) -> Result<RunbookName, Refusal> {
 }
 
 fn material<A: Actions>(run: &KeptRun) -> Result<RunMaterial<A>, Refusal> {
-    serde_json::from_value(run.extras.clone())
-        .map_err(|_| refuse::internal("what was kept beside a run cannot be read"))
+    run.extras.read().map_err(|_| refuse::internal("what was kept beside a run cannot be read"))
 }

@@ -7,7 +7,7 @@ use runcord_model::{Change, RunState, RunView};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::material::{Origin, RunMaterial};
+use crate::material::{Origin, RunMaterial, Step};
 use crate::target::Actions;
 
 /// What the worker found when the run ended, beyond what the journal says.
@@ -19,26 +19,62 @@ pub struct Closing {
     pub verification: Verification,
 }
 
+/// What of a run's [`RunMaterial`] its view is made of. What was seen before may be large, and is passed over.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "")]
+pub(crate) struct Outline<A: Actions> {
+    origin: Origin,
+    steps: Vec<Step<A>>,
+    headline: String,
+    approvers: Vec<String>,
+    #[serde(alias = "undo_declared")]
+    way_back: bool,
+}
+
+impl<A: Actions> Outline<A> {
+    pub(crate) fn of(material: &RunMaterial<A>) -> Self {
+        Self {
+            origin: material.origin.clone(),
+            steps: material.steps.clone(),
+            headline: material.headline.clone(),
+            approvers: material.approvers.clone(),
+            way_back: material.way_back,
+        }
+    }
+}
+
 /// The view of one run.
 pub fn of<A: Actions>(run: &KeptRun) -> RunView {
-    let Ok(material) = serde_json::from_value::<RunMaterial<A>>(run.extras.clone()) else {
-        return bare(run);
-    };
-    let closing: Option<Closing> = run.view.clone().and_then(|view| serde_json::from_value(view).ok());
+    match run.extras.read::<Outline<A>>() {
+        Ok(outline) => shown(run, &outline, run.view.as_ref().and_then(|view| view.read().ok())),
+        Err(_) => bare(run),
+    }
+}
+
+/// The view of a run that ends so: what [`of`] makes of it once that is kept.
+pub(crate) fn closed<A: Actions>(run: &KeptRun, outline: &Outline<A>, closing: Closing) -> RunView {
+    shown(run, outline, Some(closing))
+}
+
+fn shown<A: Actions>(run: &KeptRun, outline: &Outline<A>, closing: Option<Closing>) -> RunView {
     let state = recorded(run);
     let record = run.outcome.as_ref().unwrap_or(&run.intent);
-    let steps = steps(&material, &run.flow);
-    let summary = summary(&material, &run.flow, &steps, closing.as_ref());
+    let steps = steps(outline, &run.flow);
+    let summary = summary(outline, &run.flow, &steps, closing.as_ref());
+    let (diff, verification) = match closing {
+        Some(closing) => (closing.diff, closing.verification),
+        None => (Vec::new(), pending(state)),
+    };
     RunView {
         run_id: run.id.clone(),
         plan_id: run.plan.clone(),
         state,
-        undo: undo(&material, run),
+        undo: undo(outline, run),
         next: next(run, state),
         summary,
         steps,
-        diff: closing.as_ref().map(|c| c.diff.clone()).unwrap_or_default(),
-        verification: closing.map_or_else(|| pending(state), |c| c.verification),
+        diff,
+        verification,
         record: (record.index, record.digest.clone()),
     }
 }
@@ -80,11 +116,11 @@ fn pending(state: RunState) -> Verification {
     Verification { outcome: outcome.to_owned(), checks: Vec::new() }
 }
 
-fn steps<A: Actions>(material: &RunMaterial<A>, state: &State) -> Vec<RunStep> {
+fn steps<A: Actions>(outline: &Outline<A>, state: &State) -> Vec<RunStep> {
     let mut acts = state.acts().iter();
     let ended = state.end().is_some();
     let mut steps = Vec::new();
-    for step in &material.steps {
+    for step in &outline.steps {
         let outcomes: Vec<_> = acts.by_ref().take(step.acts.len()).map(|act| &act.outcome).collect();
         let done = outcomes.iter().filter(|o| ***o == ActOutcome::Done).count();
         let open = step.acts.iter().zip(&outcomes).find(|(_, o)| ***o != ActOutcome::Done);
@@ -128,20 +164,20 @@ fn wording<A: Actions>(
     }
 }
 
-fn undo<A: Actions>(material: &RunMaterial<A>, run: &KeptRun) -> Undo {
-    let way_back = material.way_back && material.origin == Origin::Steps;
+fn undo<A: Actions>(outline: &Outline<A>, run: &KeptRun) -> Undo {
+    let way_back = outline.way_back && outline.origin == Origin::Steps;
     let something_done = run.flow.acts().iter().any(|act| act.outcome == ActOutcome::Done);
     if way_back && something_done && run.outcome.is_some() { Undo::Available } else { Undo::Unavailable }
 }
 
 fn summary<A: Actions>(
-    material: &RunMaterial<A>,
+    outline: &Outline<A>,
     state: &State,
     steps: &[RunStep],
     closing: Option<&Closing>,
 ) -> String {
-    let headline = &material.headline;
-    let approved = match material.approvers.as_slice() {
+    let headline = &outline.headline;
+    let approved = match outline.approvers.as_slice() {
         [] => "allowed by policy without an approval".to_owned(),
         people => format!("approved by {}", people.join(" and ")),
     };

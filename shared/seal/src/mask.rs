@@ -1,9 +1,8 @@
 //! Digests of what may be secret or could be guessed: HMACs, under a key that is passed in.
 
-use std::collections::BTreeMap;
-
 use hmac::{Hmac, Mac};
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 use sha2::Sha256;
 
 /// Tells whether a value changed, without a way to guess it for those who do not hold the key. Neither shown nor copied.
@@ -26,7 +25,9 @@ impl Mask {
 
     /// `hmac-sha256:` and 64 hexadecimal digits: the same for equal values, whatever the order of their keys.
     pub fn digest(&self, value: &Value) -> String {
-        self.of_bytes(ordered(value).to_string().as_bytes())
+        // Writing to memory does not fail; were it to, all of the value would still be under the mask.
+        let text = serde_json::to_vec(&Ordered(value)).unwrap_or_else(|_| value.to_string().into_bytes());
+        self.of_bytes(&text)
     }
 
     fn of_bytes(&self, bytes: &[u8]) -> String {
@@ -35,22 +36,31 @@ impl Mask {
         block.iter_mut().zip(&self.key).for_each(|(to, from)| *to = *from);
         let mut mac = <Hmac<Sha256> as hmac::digest::KeyInit>::new(&block.into());
         mac.update(bytes);
-        let hex: String = mac.finalize().into_bytes().iter().map(|b| format!("{b:02x}")).collect();
-        format!("hmac-sha256:{hex}")
+        let mut digest = "hmac-sha256:".to_owned();
+        for byte in mac.finalize().into_bytes() {
+            digest.extend(
+                [byte >> 4, byte & 0xf].into_iter().filter_map(|half| char::from_digit(half.into(), 16)),
+            );
+        }
+        digest
     }
 }
 
-/// Keys in order. Not the canonical JSON of [`crate::canonical`], which has none for the largest whole numbers: those of
-/// somebody else's objects are compared here, and never read back.
-fn ordered(value: &Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            let sorted: BTreeMap<_, _> =
-                fields.iter().map(|(key, below)| (key.clone(), ordered(below))).collect();
-            Value::Object(sorted.into_iter().collect::<Map<_, _>>())
+/// A value with its keys in order. Not the canonical JSON of [`crate::canonical`], which has none for the largest whole
+/// numbers: those of somebody else's objects are compared here, and never read back.
+struct Ordered<'v>(&'v Value);
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(fields) => {
+                let mut sorted: Vec<(&String, &Value)> = fields.iter().collect();
+                sorted.sort_unstable_by_key(|(key, _)| *key);
+                to.collect_map(sorted.into_iter().map(|(key, below)| (key, Ordered(below))))
+            }
+            Value::Array(items) => to.collect_seq(items.iter().map(Ordered)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => self.0.serialize(to),
         }
-        Value::Array(items) => Value::Array(items.iter().map(ordered).collect()),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
     }
 }
 
@@ -78,6 +88,15 @@ mod tests {
         assert_ne!(mask.digest(&one), Mask::new([8; 32]).digest(&one));
         assert_ne!(mask.digest(&one), mask.digest(&json!({"a": "s"})));
         assert_ne!(mask.digest(&json!(u64::MAX)), mask.digest(&json!(u64::MAX - 1)));
+    }
+
+    #[test]
+    fn a_digest_is_of_the_json_with_its_keys_in_order() {
+        let mask = Mask::new([7; 32]);
+        let value =
+            json!({"b": [{"\u{1f600}": 1.5, "\u{fb33}\"": null}, u64::MAX], "a": {"d": true, "c": "é\n"}});
+        let text = "{\"a\":{\"c\":\"é\\n\",\"d\":true},\"b\":[{\"\u{fb33}\\\"\":null,\"\u{1f600}\":1.5},18446744073709551615]}";
+        assert_eq!(mask.digest(&value), mask.of_bytes(text.as_bytes()), "kept digests stay what they were");
     }
 
     #[test]

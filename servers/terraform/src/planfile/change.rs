@@ -3,7 +3,7 @@
 use runcord_runtime::mask::Mask;
 use serde_json::{Map, Value};
 
-use super::secrets::Secrets;
+use super::secrets::{Paths, Secrets};
 use super::values::{RawShown, RawValue, SHOWN, Sides, changed};
 use crate::names::{self, ResourceType};
 use crate::seen::{Deed, Doubt, ResourceChange, Shown, ValueChange};
@@ -60,7 +60,7 @@ pub(super) struct RawChange {
 
 impl RawChange {
     /// The change, with its values as far as they are shown.
-    pub(super) fn finish(self, secrets: &Secrets) -> ResourceChange {
+    pub(super) fn finish(self, secrets: &Secrets, paths: &mut Paths<'_>) -> ResourceChange {
         let shown = |side: RawShown| match side {
             RawShown::Absent => Shown::Absent,
             RawShown::Value(value) => secrets.shown(value),
@@ -71,7 +71,7 @@ impl RawChange {
             .values
             .into_iter()
             .map(|value| ValueChange {
-                path: secrets.path(&value.path),
+                path: paths.shown(&value.path),
                 before: shown(value.before),
                 after: shown(value.after),
             })

@@ -187,8 +187,10 @@ impl Document<'_> {
             self.doubts.insert(Doubt::NotWhole);
         }
         let secrets = self.secrets;
-        let finished = |raw: Vec<RawChange>| {
-            let mut changes: Vec<_> = raw.into_iter().map(|change| change.finish(&secrets)).collect();
+        let mut paths = secrets.paths();
+        let mut finished = |raw: Vec<RawChange>| {
+            let finish = |change: RawChange| change.finish(&secrets, &mut paths);
+            let mut changes: Vec<_> = raw.into_iter().map(finish).collect();
             changes.sort_by(|a, b| (&a.address, a.deed).cmp(&(&b.address, b.deed)));
             changes
         };

@@ -3,7 +3,7 @@
 //! The tool's own marks follow expressions, not values: an attribute that a provider fills from a sensitive one holds it
 //! in clear, unmarked. So whatever is marked anywhere in the plan is taken out of everything that is shown.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use runcord_model::text::Cleaner;
 use serde_json::Value;
@@ -76,21 +76,45 @@ impl Secrets {
         }
     }
 
+    /// Where leaves are, as it may be shown.
+    pub(super) fn paths(&self) -> Paths<'_> {
+        Paths { secrets: self, plain: BTreeMap::new() }
+    }
+}
+
+/// Where leaves are, once all secrets are known. Thousands of instances have the same few keys: each is cleaned once.
+pub(super) struct Paths<'s> {
+    secrets: &'s Secrets,
+    plain: BTreeMap<String, String>,
+}
+
+impl Paths<'_> {
     /// Where a leaf is, as it may be shown. A key of a map is text like any other.
-    pub(super) fn path(&self, steps: &[Step]) -> String {
+    pub(super) fn shown(&mut self, steps: &[Step]) -> String {
         let mut path = String::new();
         for step in steps {
             match step {
                 Step::Index(index) => path.push_str(&format!("[{index}]")),
-                Step::Key(key) if self.whole.contains(key) => path.push_str("[‹redacted›]"),
+                Step::Key(key) if self.secrets.whole.contains(key) => path.push_str("[‹redacted›]"),
                 Step::Key(key) if is_plain(key) => {
-                    let dot = if path.is_empty() { "" } else { "." };
-                    path.push_str(&format!("{dot}{}", self.cleaner.visible(key, LONGEST)));
+                    if !path.is_empty() {
+                        path.push('.');
+                    }
+                    path.push_str(self.plain(key));
                 }
-                Step::Key(key) => path.push_str(&format!("[\"{}\"]", self.cleaner.visible(key, LONGEST))),
+                Step::Key(key) => {
+                    path.push_str(&format!("[\"{}\"]", self.secrets.cleaner.visible(key, LONGEST)));
+                }
             }
         }
         path
+    }
+
+    fn plain(&mut self, key: &str) -> &str {
+        if !self.plain.contains_key(key) {
+            self.plain.insert(key.to_owned(), self.secrets.cleaner.visible(key, LONGEST));
+        }
+        self.plain.get(key).map_or("‹redacted›", String::as_str)
     }
 }
 

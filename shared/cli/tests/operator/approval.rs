@@ -1,6 +1,6 @@
 //! The built command on a plan that waits for somebody: shown, signed here and elsewhere, refused, rejected.
 
-use runcord_ledger::Ledger;
+use runcord_ledger::{Beside, Ledger};
 use runcord_model::PlanId;
 use runcord_runtime::clock;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ fn waiting(home: &Home, sponsor: &str, approvers: u32) -> PlanId {
     let ledger = Ledger::open(&home.path("state/runcord"), clock::entropy().unwrap()).unwrap();
     let now = clock::now().unwrap();
     let plan = sample::waiting(ledger.installation(), clock::plan_id().unwrap(), sponsor, &now, approvers);
-    ledger.keep_plan(&plan, &json!({}), &now).unwrap();
+    ledger.keep_plan(&plan, &Beside::of(&json!({})).unwrap(), &now).unwrap();
     plan.body.plan_id
 }
 

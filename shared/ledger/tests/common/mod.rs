@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 use runcord_flow::{ActKind, Fresh, Warrant};
-use runcord_ledger::{BeginError, Begun, Ledger, RunLock, Start};
+use runcord_ledger::{BeginError, Begun, Beside, Ledger, RunLock, Start};
 use runcord_model::approval::Verdict;
 use runcord_model::proof::{Allowed, KeyKind, VerifiedApproval};
 use runcord_model::{
@@ -13,7 +13,7 @@ use runcord_model::{
     PlanBody, PlanId, Principal, RunId, RunbookRef, Target,
 };
 use runcord_seal::{canonical, digest, digest_of};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 pub struct Bed {
     pub dir: tempfile::TempDir,
@@ -109,7 +109,7 @@ impl Bed {
     /// A kept plan.
     pub fn plan(&self, n: u8) -> Plan {
         let plan = self.plan_of(n, "claude");
-        self.ledger.keep_plan(&plan, &json!({"seen": n}), &at(1)).unwrap();
+        self.ledger.keep_plan(&plan, &beside(json!({"seen": n})), &at(1)).unwrap();
         plan
     }
 
@@ -129,11 +129,15 @@ impl Bed {
     }
 }
 
+pub fn beside(value: Value) -> Beside {
+    Beside::of(&value).unwrap()
+}
+
 pub fn start(n: u8, acts: &[ActKind]) -> Start {
     Start {
         run: run_id(n),
         acts: acts.to_vec(),
-        extras: json!({"plan": n}),
+        extras: beside(json!({"plan": n})),
         deadline: Deadline::after(at(2), 60_000),
         intent: json!({"intent": n}),
         concurrency: None,

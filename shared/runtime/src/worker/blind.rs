@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use runcord_flow::{Command, Event, Settled, StopCause};
-use runcord_ledger::{Ledger, RunLock};
+use runcord_ledger::{Beside, Ledger, RunLock};
 use runcord_model::RecordKind;
 use runcord_model::run::Verification;
 use serde_json::json;
@@ -52,7 +52,7 @@ fn finish(ledger: &Ledger, lock: &RunLock, reason: &str) -> Result<(), WorkError
         "run_id": kept.id, "plan_id": kept.plan, "headline": plan.headline, "end": kept.flow.end(), "state": kept.state,
         "why_without_a_look": reason, "epoch": kept.epoch, "intent": kept.intent.digest,
     });
-    let beside = serde_json::to_value(&closing).map_err(|_| WorkError::Unreadable(kept.id.clone()))?;
+    let beside = Beside::of(&closing)?;
     let outcome = statement::of(RecordKind::Outcome, kept.plan.as_str(), &plan.digest, facts);
     ledger.finish(lock, outcome, &beside, &clock::now()?)?;
     Ok(())

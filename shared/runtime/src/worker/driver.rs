@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use runcord_flow::{ActKind, Command, Event, Settled, StopCause};
-use runcord_ledger::{KeptRun, Ledger, PermitRefused, RunLock};
+use runcord_ledger::{Beside, KeptRun, Ledger, PermitRefused, RunLock};
 use runcord_model::RecordKind;
 use runcord_model::run::{Verification, VerifiedCheck};
 use runcord_runbooks::{Check, Scene, Verdict};
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::{CORD_EVERY, Carried, WorkError};
 use crate::material::Origin;
 use crate::target::{Acted, Actions, Supervision, Target, Waited};
-use crate::view::Closing;
+use crate::view::{Closing, Outline};
 use crate::{clock, statement, view};
 
 /// What a check says that holds.
@@ -311,8 +311,8 @@ impl<'a, T: Target> Driver<'a, T> {
         };
         let closing = Closing { diff, verification: self.verification.clone() };
         let kept = self.kept()?;
-        let beside = serde_json::to_value(&closing).map_err(|_| WorkError::Unreadable(kept.id.clone()))?;
-        let shown = view::of::<T::A>(&KeptRun { view: Some(beside.clone()), ..kept.clone() });
+        let beside = Beside::of(&closing)?;
+        let shown = view::closed(&kept, &Outline::of(&self.carried.material), closing);
         let facts = json!({
             "run_id": kept.id, "plan_id": kept.plan, "headline": self.carried.material.headline,
             "end": kept.flow.end(), "state": kept.state, "steps": shown.steps, "diff": shown.diff,

@@ -115,7 +115,7 @@ struct Carried<A: Actions> {
 impl<A: Actions> Carried<A> {
     /// None when this version cannot read it: an upgrade may have changed what actions are.
     fn of(kept: &KeptRun) -> Option<Self> {
-        let material: RunMaterial<A> = serde_json::from_value(kept.extras.clone()).ok()?;
+        let material: RunMaterial<A> = kept.extras.read().ok()?;
         let (file, text) = &material.runbook;
         let runbook = entry::one(file, text, &Checker::quick(A::catalog())).ok()??.runbook;
         let filled = runbook.fill(&material.args).ok()?;
