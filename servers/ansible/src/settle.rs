@@ -87,7 +87,8 @@ mod tests {
     #[test]
     fn a_look_of_another_run_says_nothing() {
         let act = acts(&seen()).remove(1);
-        let mut other = second(Ended::Whole, How::Done, &[]);
+        let holds = ["web2", "web3", "web4"].map(|host| (host, Verified::Holds));
+        let mut other = second(Ended::Whole, How::Done, &holds);
         other.looks[0].id = "0".repeat(32).parse().unwrap();
         assert_eq!(settle(&act, &other), Settled::CannotTell);
     }
