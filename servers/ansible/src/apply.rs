@@ -6,7 +6,7 @@ use std::io::{BufRead as _, BufReader, ErrorKind, Seek as _, SeekFrom};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use runcord_exec::{Followed, Status};
+use runcord_exec::{Followed, Status, Timed};
 use runcord_runtime::target::{Acted, Permit, Supervision, Told};
 
 use crate::act::RunBatch;
@@ -70,12 +70,13 @@ pub(crate) async fn apply(
         events: &outputs.events,
     };
     let session = prober.tool.at(on.content, on.declared);
+    let timed = Timed::start("run");
     let followed = match session.follow(&run, &outputs.stdout, &outputs.stderr) {
         Ok(followed) => followed,
         Err(error) => return refused(format!("nothing was begun: {error}")),
     };
     let status = follow(followed, supervision, it, limit, &outputs).await;
-    drop(files);
+    drop((files, timed));
     let Ok(mask) = prober.mask.open() else { return lost("what became of the hosts cannot be read") };
     let ran = std::fs::read(&outputs.events).unwrap_or_default();
     let batch = standing::of_run(it, &Ran::read(&ran, "", &Normalise::default(), mask));

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, find_program};
+use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, Timed, find_program};
 use runcord_model::Refusal;
 
 use crate::content::Content;
@@ -94,6 +94,7 @@ impl Tool {
     /// # Errors
     /// `target_unreachable` when it does not start, or is too old.
     pub(crate) async fn version(&self) -> Result<String, Refusal> {
+        let _timed = Timed::start("version");
         let answer = self.bare(&self.playbook).arg("--version").run().await.map_err(|e| unstarted(&e))?;
         let version = version_in(&String::from_utf8_lossy(&answer.stdout)).map(str::to_owned);
         match version.as_deref().map(|version| (version, numbers(version))) {
@@ -149,6 +150,7 @@ impl Session<'_> {
     /// The whole inventory, in JSON. Secrets may be in it. What it asks, it asks now, once.
     pub(crate) async fn inventory(&self, inventory: &ProjectPath) -> Result<Vec<u8>, Refusal> {
         let command = self.command(&self.tool.inventory).args(["--list", "-i", inventory.as_str()]);
+        let _timed = Timed::start("inventory");
         let said = command.run().await.map_err(|e| unstarted(&e))?;
         if !said.status.success() || said.truncated {
             return Err(unusable(
@@ -163,6 +165,7 @@ impl Session<'_> {
     pub(crate) async fn documented(&self, modules: &BTreeSet<ModuleFqcn>) -> Result<Vec<u8>, Refusal> {
         let names = modules.iter().map(ModuleFqcn::to_string);
         let command = self.command(&self.tool.doc).args(["-j", "-t", "module"]).args(names);
+        let _timed = Timed::start("doc");
         let said = command.run().await.map_err(|e| unstarted(&e))?;
         if said.truncated {
             return Err(unusable(
@@ -176,6 +179,7 @@ impl Session<'_> {
 
     /// The hosts that Ansible itself says a playbook would run on.
     pub(crate) async fn list_hosts(&self, run: &Run<'_>) -> Result<BTreeSet<HostName>, Refusal> {
+        let _timed = Timed::start("list-hosts");
         let said = self.play(run).arg("--list-hosts").limits(READING, ANSWER).run().await;
         let said = said.map_err(|e| unstarted(&e))?;
         if !said.status.success() || said.truncated {
@@ -194,6 +198,10 @@ impl Session<'_> {
 
     /// Runs a playbook to its end, however it ends, within `time`.
     pub(crate) async fn run(&self, run: &Run<'_>, time: Duration) -> Result<Finished, ExecError> {
+        let _timed = Timed::start(match run.mode {
+            Mode::Check => "check",
+            Mode::Real => "read",
+        });
         self.play(run).limits(time, 1 << 20).run().await
     }
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use runcord_exec::{Followed, Status};
+use runcord_exec::{Followed, Status, Timed};
 use runcord_runtime::target::{Acted, Permit, StopCause, Supervision, Told, Unstopped};
 
 use crate::act::{ApplySaved, BreakLock};
@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::events::Events;
 use crate::lock;
 use crate::seen::StateMark;
-use crate::tool::{Session, Timed};
+use crate::tool::Session;
 
 /// How often the tool's events are read while it works.
 const READ_EVERY: Duration = Duration::from_millis(250);

@@ -5,9 +5,9 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, Status, find_program};
+use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, Status, Timed, find_program};
 use runcord_model::Refusal;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
@@ -337,27 +337,6 @@ impl Session<'_> {
             .env("TF_DATA_DIR", &self.configuration.data)
             .env("TF_WORKSPACE", DEFAULT_WORKSPACE)
             .directory(&self.configuration.directory)
-    }
-}
-
-/// A start of the tool, which tells when it is over how long it took: so that the tool's share of our time can be told from
-/// our own.
-pub(crate) struct Timed {
-    subcommand: &'static str,
-    since: Instant,
-}
-
-impl Timed {
-    pub(crate) fn start(subcommand: &'static str) -> Self {
-        tracing::debug!(target: "runcord::tool", subcommand, "starting the tool");
-        Self { subcommand, since: Instant::now() }
-    }
-}
-
-impl Drop for Timed {
-    fn drop(&mut self) {
-        let took = self.since.elapsed().as_micros();
-        tracing::debug!(target: "runcord::tool", subcommand = self.subcommand, took, "the tool has ended");
     }
 }
 

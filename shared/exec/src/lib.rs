@@ -12,6 +12,7 @@ mod follow;
 mod output;
 mod run;
 mod signals;
+mod timed;
 
 pub use command::{AfterGrace, Command, Stdin};
 pub use detached::own_session;
@@ -19,6 +20,7 @@ pub use error::ExecError;
 pub use find::find_program;
 pub use follow::Followed;
 pub use output::{Finished, Pid, Status};
+pub use timed::Timed;
 
 #[cfg(test)]
 mod tests;
