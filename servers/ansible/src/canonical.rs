@@ -83,7 +83,7 @@ fn on_host(tasks: &[(&RanTask, &OnHost)]) -> Value {
             }
         }
     }
-    json!({"changing": changing, "rest": runcord_seal::digest(Value::Array(rest).to_string().as_bytes())})
+    json!({"changing": changing, "rest": runcord_content::disk::digest_of(Value::Array(rest).to_string().as_bytes())})
 }
 
 /// `changed 0f1e…`.

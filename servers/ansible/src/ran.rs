@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use runcord_model::text::Cleaner;
-use runcord_seal::Mask;
+use runcord_runtime::mask::Mask;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use runcord_seal::Mask;
+use runcord_runtime::mask::Mask;
 
 use crate::act::RunBatch;
 use crate::desk::Begun;
