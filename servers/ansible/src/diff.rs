@@ -5,6 +5,7 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+use runcord_model::text::visible;
 use runcord_model::{Change, ChangeKind};
 use serde_json::{Value, json};
 
@@ -17,6 +18,9 @@ use crate::seen::{Batch, Ended, HostStanding, How, Look, Seen, Verified};
 const DETAILED: usize = 100;
 /// So many changes are listed; of each host that has more, how many.
 const LISTED: usize = 1_000;
+
+/// Bytes that are shown of what a host is given of its own.
+const PINNED: usize = 1024;
 
 /// What the acts would change, host by host.
 pub(crate) fn planned(carried: &[Carried<'_>]) -> Vec<Change> {
@@ -37,6 +41,7 @@ fn of_host(look: &Look, host: &HostName, changes: &mut Vec<Change>) {
         changes.push(told(host, ChangeKind::Run, "nothing would change".to_owned()));
         return;
     }
+    changes.extend(pinned(look, host));
     let room = LISTED.saturating_sub(changes.len());
     for (task, on) in changing.iter().take(room) {
         changes.push(of_task(look, host, task, on, changes.len() < DETAILED));
@@ -45,6 +50,16 @@ fn of_host(look: &Look, host: &HostName, changes: &mut Vec<Change>) {
         0 => {}
         more => changes.push(told(host, ChangeKind::Run, format!("{more} more tasks change it"))),
     }
+}
+
+/// What the host is given of what it reported itself, such as the versions of its packages: nothing else says them.
+fn pinned(look: &Look, host: &HostName) -> impl Iterator<Item = Change> {
+    let given = look.pinned.get(host).into_iter().flatten();
+    given.map(|(name, values)| {
+        let values = visible(&values.join(", "), PINNED);
+        let text = format!("{name}: {values}");
+        Change { after: json!({ name.as_str(): values }), ..told(host, ChangeKind::Update, text) }
+    })
 }
 
 fn of_task(look: &Look, host: &HostName, task: &RanTask, on: &OnHost, detailed: bool) -> Change {

@@ -170,6 +170,7 @@ async fn a_certificate_is_rotated_served_and_changed_back() -> Result<()> {
       certificate_days: {value: "30"}
       certificate_port: {value: "443"}
     batches: [1]
+    allows: [{kind: command, task: "rotate_host_certificate.yml:Make the new key and certificate"}]
 "#]))?;
     let current = || bed.fleet.read("web1", "/etc/ssl/site/current/cert.pem");
     let session = bed.session().await?;
@@ -263,8 +264,11 @@ async fn what_only_looks_tells_what_is_there() -> Result<()> {
     bed.fleet.said_on("web2", &["/etc/init.d/nginx", "stop"])?;
     let session = bed.session().await?;
     let of = |answer: &Answer, host: &str| -> Result<String> {
-        let hosts = answer.content["hosts"].as_array().cloned().unwrap_or_default();
-        let one = hosts.into_iter().find(|one| one["host"] == host).context("it was asked")?;
+        let hosts = answer.content["run"]["hosts"].as_array().cloned().unwrap_or_default();
+        let one = hosts
+            .into_iter()
+            .find(|one| one["host"] == host)
+            .with_context(|| format!("{host} was asked: {:#}", answer.content))?;
         Ok(one["untrusted"].to_string())
     };
     let look = |tool: &'static str, playbook: &str, more: Value| {
@@ -281,7 +285,7 @@ async fn what_only_looks_tells_what_is_there() -> Result<()> {
     let unknown =
         look("service_status", "status", json!({"service": "nosuch", "host": "web1"})).await?.done()?;
     assert!(of(&unknown, "web1")?.contains("unknown"), "{:#}", unknown.content);
-    assert_eq!(unknown.content["asked"], 1);
+    assert_eq!(unknown.content["run"]["asked"], 1);
     let facts = look("host_facts", "facts", json!({})).await?.done()?;
     assert!(of(&facts, "web1")?.contains("sysvinit"), "{:#}", facts.content);
     let usage = look("disk_usage", "usage", json!({})).await?.done()?;

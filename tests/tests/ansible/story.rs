@@ -107,7 +107,7 @@ spec:
     playbook: {type: string, pattern: "[a-z][a-z0-9_-]{0,62}", example: deploy, description: "The playbook, as it is declared."}
     group: {type: string, pattern: "[A-Za-z_][A-Za-z0-9_]{0,63}", example: web, description: "The group whose hosts are meant."}
     host: {type: string, pattern: "[A-Za-z0-9][A-Za-z0-9._-]{0,252}", example: web1, required: false, description: "Only this host."}
-    word: {type: string, pattern: "[^\n]{1,400}", example: hello, required: false, description: "What the playbook takes, if it takes a word."}
+    word: {type: string, pattern: "[ -~]{1,200}", example: hello, required: false, description: "What the playbook takes, if it takes a word."}
     timeout: {type: duration, default: 10m, minimum: 1s, maximum: 1h, description: "How long one batch may take."}
   headline: run ${params.playbook} on hosts of ${params.group}
   steps:

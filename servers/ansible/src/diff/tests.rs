@@ -53,6 +53,20 @@ fn each_host_and_task_is_told_in_the_order_of_the_batches() {
 }
 
 #[test]
+fn what_a_host_is_given_of_its_own_report_is_shown_with_it() {
+    let all = seen_with(|look| {
+        let versions = vec!["nginx=1.2".to_owned(), "openssl=3.0\u{1b}[2J".to_owned()];
+        look.pinned = [(host("web1"), [("packages".parse().unwrap(), versions)].into())].into();
+    });
+    let changes = diff(&all);
+    assert!(changes[0].text.starts_with("packages: nginx=1.2, openssl=3.0"), "{}", changes[0].text);
+    assert!(!changes[0].text.contains('\u{1b}'));
+    assert!(changes[0].after["packages"].as_str().unwrap().contains("nginx=1.2"));
+    let given: Vec<_> = changes.iter().filter(|change| change.text.starts_with("packages:")).collect();
+    assert_eq!(given.len(), 1, "{given:?}");
+}
+
+#[test]
 fn only_what_differs_is_in_the_line() {
     let line = |before: &str, after: &str| text::in_line(&[difference(before, after)]);
     assert_eq!(line("a\nb\nc\n", "a\nx\ny\nc\n").unwrap(), "- b; + x; + y");
