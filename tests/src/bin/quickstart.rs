@@ -98,7 +98,9 @@ async fn root_module() -> Result<()> {
 /// The same way through for Ansible, with the hosts and the declaration of `examples/ansible`.
 async fn service() -> Result<()> {
     title("8  The same way through, with Ansible");
-    say("Four hosts with an nginx each, reached over SSH, and a playbook that playbooks.yaml declares (examples/ansible).");
+    say(
+        "Four hosts with an nginx each, reached over SSH, and a playbook that playbooks.yaml declares (examples/ansible).",
+    );
     let bed = PlayBed::of_example()?;
     let session = bed.session().await?;
     let asked = json!({"playbook": "restart_nginx", "group": "web", "reason": "its workers leak memory"});

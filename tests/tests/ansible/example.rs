@@ -35,10 +35,8 @@ async fn one_host_is_restarted_a_file_pushed_to_all_and_taken_back() -> Result<(
     for host in bed.fleet.names() {
         assert_eq!(bed.fleet.read(host, "/etc/nginx/nginx.conf")?, before, "{host}");
     }
-    let seen = session
-        .call("service_status", json!({"playbook": "nginx_status", "group": "web"}))
-        .await?
-        .done()?;
+    let seen =
+        session.call("service_status", json!({"playbook": "nginx_status", "group": "web"})).await?.done()?;
     assert_eq!(seen.content["answered"], 4, "{:#}", seen.content);
     Ok(())
 }
