@@ -6,6 +6,7 @@ pub mod binaries;
 pub mod cluster;
 pub mod control_plane;
 pub mod corpus;
+pub mod cost;
 pub mod fake_state_server;
 pub mod fleet;
 pub mod ground;
@@ -16,6 +17,7 @@ pub mod play_bed;
 pub mod processes;
 pub mod python;
 pub mod session;
+pub mod starts;
 pub mod story;
 pub mod transcript;
 

@@ -5,14 +5,12 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use runcord_tests::cost::{Cost, load, median};
+use runcord_tests::starts::{named, time};
 
-use crate::cost::Cost;
 use crate::round::{Round, round};
-use crate::starts::{Start, time};
 
-mod cost;
 mod round;
-mod starts;
 
 /// What is measured.
 #[derive(Debug, Parser)]
@@ -114,10 +112,6 @@ impl Figures {
     }
 }
 
-fn named(starts: &[Start], subcommand: &str) -> f64 {
-    time(starts.iter().filter(|start| start.subcommand == subcommand))
-}
-
 fn print(resources: usize, rounds: usize, figures: &Figures) {
     println!("\n{:<58}{:>11}{:>11}", format!("{resources} resources, {rounds} rounds"), "wall ms", "CPU ms");
     let both = |what: &str, cost: Cost| println!("{what:<58}{:>11.0}{:>11.0}", cost.wall, cost.cpu);
@@ -160,16 +154,4 @@ fn targets(all: &[(usize, Figures)]) {
             println!("{:<58}{figure:>11.0}{most:>11.0} ms  {said}", format!("{resources}: {what}"));
         }
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// The load averages of the machine.
-fn load() -> String {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }

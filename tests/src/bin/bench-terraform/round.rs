@@ -6,12 +6,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use runcord_tests::Ground;
+use runcord_tests::cost::{Cost, Whose, ms, peak, processor_time, timed, worker_of};
 use runcord_tests::installation::Approver;
 use runcord_tests::session::{Era, Session};
+use runcord_tests::starts::{self, Start};
 use serde_json::{Value, json};
-
-use crate::cost::{Cost, Whose, ms, peak, processor_time, worker_of};
-use crate::starts::{self, Start};
 
 /// The longest that a run is waited for.
 const PATIENCE: Duration = Duration::from_secs(20 * 60);
@@ -56,13 +55,6 @@ pub(crate) async fn round(server: &Path, resources: usize) -> Result<Round> {
     let bare_apply = timed(|| ground.by_hand("bare", &["apply", "-input=false", "plan"]).map(drop))?;
     let by_us = by_us(server, &ground).await?;
     Ok(Round { bare_plan, bare_apply, json, ..by_us })
-}
-
-/// What children cost that were waited for meanwhile.
-fn timed(work: impl FnOnce() -> Result<()>) -> Result<Cost> {
-    let (since, spent) = (Instant::now(), processor_time("self", Whose::Children)?);
-    work()?;
-    Ok(Cost { wall: ms(since.elapsed()), cpu: processor_time("self", Whose::Children)? - spent })
 }
 
 async fn by_us(server: &Path, ground: &Ground) -> Result<Round> {

@@ -7,12 +7,13 @@ use jiff::{SignedDuration, Timestamp};
 
 /// One start of the tool.
 #[derive(Debug, Clone)]
-pub(crate) struct Start {
-    pub(crate) subcommand: String,
+pub struct Start {
+    /// What it was started for.
+    pub subcommand: String,
     /// When it ended.
     ended: Timestamp,
     /// How long it took, in ms.
-    pub(crate) took: f64,
+    pub took: f64,
 }
 
 impl Start {
@@ -24,7 +25,11 @@ impl Start {
 }
 
 /// All starts that a log tells of, in the order of their ends.
-pub(crate) fn all(log: &Path) -> Result<Vec<Start>> {
+///
+/// # Errors
+///
+/// There is no such log, or it is not in the form that is known.
+pub fn all(log: &Path) -> Result<Vec<Start>> {
     let text = std::fs::read_to_string(log).with_context(|| format!("no log {}", log.display()))?;
     let mut starts = Vec::new();
     for line in text.lines().filter(|line| line.contains("runcord::tool")) {
@@ -42,7 +47,7 @@ fn quoted(line: &str, key: &str) -> Option<String> {
 }
 
 /// The time in which at least one of these starts was under way, in ms.
-pub(crate) fn time<'s>(starts: impl IntoIterator<Item = &'s Start>) -> f64 {
+pub fn time<'s>(starts: impl IntoIterator<Item = &'s Start>) -> f64 {
     let mut spans: Vec<_> = starts.into_iter().map(|start| (start.began(), start.ended)).collect();
     spans.sort_unstable();
     let (mut total, mut until) = (0.0, Timestamp::MIN);
@@ -53,4 +58,9 @@ pub(crate) fn time<'s>(starts: impl IntoIterator<Item = &'s Start>) -> f64 {
         }
     }
     total
+}
+
+/// The time in which at least one start for this was under way, in ms.
+pub fn named(starts: &[Start], subcommand: &str) -> f64 {
+    time(starts.iter().filter(|start| start.subcommand == subcommand))
 }
