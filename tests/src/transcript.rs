@@ -124,7 +124,7 @@ const VOLATILE: [(&str, &str); 11] = [
     // The letters that Kubernetes makes the ends of names of: no vowels, few digits.
     ("pod", r"-[bcdfghjklmnpqrstvwxz2456789]{8,10}-[bcdfghjklmnpqrstvwxz2456789]{5}\b"),
     ("port", r"127\.0\.0\.1:\d+"),
-    ("tool", r"\b(?:terraform|tofu) \d+\.\d+\.\d+"),
+    ("tool", r"\b(?:terraform|tofu|ansible-core) \d+\.\d+\.\d+"),
     // Some versions of a tool write a state more often than others.
     ("serial", r"\bserial:? \d+(?: → \d+)?"),
     ("key", r"SHA256:[A-Za-z0-9+/]{43}"),

@@ -3,9 +3,10 @@
 use std::fs;
 
 use anyhow::Result;
+use runcord_tests::fleet::oldest_playbook_assets;
 use serde_json::json;
 
-use crate::story::{MAKE, make, making, verified};
+use crate::story::{MAKE, apply, approve, make, making, verified};
 
 #[tokio::test]
 async fn the_environment_the_home_and_the_project_steer_nothing() -> Result<()> {
@@ -73,6 +74,24 @@ async fn the_environment_the_home_and_the_project_steer_nothing() -> Result<()> 
     verified(&bed, &session, &plan).await?;
     assert!(!marker.exists(), "something of the surroundings was loaded");
     assert_eq!(bed.fleet.read("web2", "/srv/made")?, "made\n");
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_oldest_ansible_is_told_apart_and_does_the_same() -> Result<()> {
+    let bed = making(2, MAKE, "")?;
+    let session = bed.session().await?;
+    let newest = make(&session, json!({})).await?.done()?;
+    approve(&bed, &newest)?;
+    session.close().await?;
+    let oldest = oldest_playbook_assets()?.display().to_string();
+    let session = bed.session_with(&[("RUNCORD_ANSIBLE", &oldest)]).await?;
+    assert_eq!(apply(&session, &newest).await?.refusal()?, "plan_drifted", "planned with another Ansible");
+    let plan = make(&session, json!({})).await?.done()?;
+    let end = verified(&bed, &session, &plan).await?;
+    let back = session.call("undo_plan", json!({"run_id": end.str("/run_id")?})).await?.done()?;
+    verified(&bed, &session, &back).await?;
+    assert!(!bed.fleet.has("web1", "/srv/made")? && !bed.fleet.has("web2", "/srv/made")?);
     Ok(())
 }
 
