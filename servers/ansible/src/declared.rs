@@ -14,15 +14,7 @@ use crate::refuse::{not_declared, precondition, surroundings};
 
 /// The declared playbooks, as they are in the policy folder now.
 pub(crate) fn playbooks(policy: &Origin) -> Result<Playbooks, Refusal> {
-    let text = match policy {
-        Origin::Shipped => String::new(),
-        Origin::Folder(folder) => match std::fs::read_to_string(folder.join(FILE)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(_) => return Err(surroundings("playbooks.yaml in the policy folder cannot be read")),
-        },
-    };
-    Playbooks::parse(FILE, &text).map_err(|problems| {
+    Playbooks::parse(FILE, &policy.text(FILE)?).map_err(|problems| {
         for problem in &problems {
             tracing::error!("{problem}");
         }

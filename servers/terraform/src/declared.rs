@@ -5,19 +5,11 @@ use runcord_runtime::settings::Origin;
 
 use crate::modules::{FILE, Module, Modules};
 use crate::names::{ModuleName, WorkspaceName};
-use crate::refuse::{precondition, surroundings};
+use runcord_runtime::refusals::{precondition, surroundings};
 
 /// The declared modules, as they are in the policy folder now.
 pub(crate) fn modules(policy: &Origin) -> Result<Modules, Refusal> {
-    let text = match policy {
-        Origin::Shipped => String::new(),
-        Origin::Folder(folder) => match std::fs::read_to_string(folder.join(FILE)) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-            Err(_) => return Err(surroundings("modules.yaml in the policy folder cannot be read")),
-        },
-    };
-    Modules::parse(FILE, &text).map_err(|problems| {
+    Modules::parse(FILE, &policy.text(FILE)?).map_err(|problems| {
         for problem in &problems {
             tracing::error!("{problem}");
         }

@@ -16,8 +16,8 @@ use crate::TerraformActions;
 use crate::act::{Act, ApplySaved, BreakLock};
 use crate::actions::{Action, Replace, SetPool, Unlock};
 use crate::modules::Module;
-use crate::refuse::{internal, not_declared, precondition};
 use crate::seen::{Deed, Found, Look, Planned, ResourceChange, Seen};
+use runcord_runtime::refusals::{internal, not_declared, precondition};
 
 /// Drafts one action on what was seen, or on what the steps before it will leave behind.
 ///

@@ -22,10 +22,10 @@ use crate::desk::Desk;
 use crate::modules::Module;
 use crate::names::{ModuleName, WorkspaceName};
 use crate::observe::observe;
-use crate::refuse::{internal, precondition, surroundings};
 use crate::snapshot::{Configuration, Root, Source, Store};
 use crate::terraform::{Connect, Terraform};
 use crate::tool::Tool;
+use runcord_runtime::refusals::{internal, precondition, surroundings};
 
 /// Looks at the root modules of one folder. What was looked at once is not looked at again.
 pub struct ModulesInspector {

@@ -33,7 +33,6 @@ mod lock;
 mod measure;
 mod probe;
 mod pure;
-mod refuse;
 mod settle;
 mod state;
 mod terraform;

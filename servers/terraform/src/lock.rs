@@ -6,9 +6,9 @@ use serde::Deserialize;
 
 use crate::desk::Desk;
 use crate::names::LockId;
-use crate::refuse::unusable;
 use crate::seen::Lock;
 use crate::tool::Session;
+use runcord_runtime::refusals::unusable;
 
 /// The summary of the diagnostic, of both tools.
 const LOCKED: &str = "Error acquiring the state lock";

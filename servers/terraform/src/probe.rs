@@ -22,11 +22,11 @@ use crate::modules::Module;
 use crate::names::{Lineage, WorkspaceName};
 use crate::planfile::{self, Reading};
 use crate::providers::Installed;
-use crate::refuse::{internal, precondition, unusable};
 use crate::saved::SavedPlans;
 use crate::seen::{Begun, Found, Look, Planned, RestsOn, Saved, StateMark};
 use crate::snapshot::{Configuration, Root, Source, Store};
 use crate::tool::{Asked, Outcome, Session, Tool};
+use runcord_runtime::refusals::{internal, precondition, unusable};
 
 /// Providers that run a program or ask a server while a plan is made: by the time that the plan tells, it has happened.
 const GOES_OUT: [&str; 2] = ["external", "http"];

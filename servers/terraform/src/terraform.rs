@@ -24,11 +24,11 @@ use crate::probe::{Pinned, Prober};
 use crate::providers::Installed;
 use crate::pure::TerraformActions;
 use crate::read;
-use crate::refuse::surroundings;
 use crate::saved::SavedPlans;
 use crate::seen::{Found, Seen, StateMark};
 use crate::snapshot::{Root, Store};
 use crate::tool::Tool;
+use runcord_runtime::refusals::surroundings;
 
 /// Where the root modules are, and in which workspace they are acted on.
 #[derive(Debug, Clone)]

@@ -14,10 +14,10 @@ use tokio::sync::OnceCell;
 
 use crate::modules::Module;
 use crate::names::{Address, DEFAULT_WORKSPACE, LockId, WorkspaceName};
-use crate::refuse::{internal, surroundings, unusable};
 use crate::seen::StateMark;
 use crate::snapshot::Configuration;
 use crate::state;
+use runcord_runtime::refusals::{internal, surroundings, unusable};
 
 /// How long a start that only reads may take. Planning asks the providers about every resource.
 const PLANNING: Duration = Duration::from_secs(15 * 60);

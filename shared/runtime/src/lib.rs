@@ -30,6 +30,7 @@ pub mod worker;
 
 mod limits;
 mod optional;
+pub mod refusals;
 mod refuse;
 mod stamp;
 mod status;

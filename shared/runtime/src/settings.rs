@@ -4,8 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use miette::Diagnostic;
-use runcord_model::{AgentName, RunbookName};
+use runcord_model::{AgentName, Refusal, RunbookName};
 use serde::Deserialize;
+
+use crate::refusals;
 
 /// The options that every command shares.
 #[derive(Debug, Clone, Default, Args)]
@@ -46,6 +48,21 @@ pub enum Origin {
     Shipped,
     /// Read from a folder, anew whenever it changes.
     Folder(PathBuf),
+}
+
+impl Origin {
+    /// An optional file of it; an empty text where there is none.
+    ///
+    /// # Errors
+    /// `target_unreachable` when it is there and cannot be read.
+    pub fn text(&self, file: &str) -> Result<String, Refusal> {
+        let Self::Folder(folder) = self else { return Ok(String::new()) };
+        match std::fs::read_to_string(folder.join(file)) {
+            Ok(text) => Ok(text),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            Err(_) => Err(refusals::surroundings(format!("{file} in the policy folder cannot be read"))),
+        }
+    }
 }
 
 /// The settings in force, complete.

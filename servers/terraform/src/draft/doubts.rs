@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::modules::Module;
 use crate::names::ModuleName;
 use crate::planfile::reviewed;
-use crate::refuse::precondition;
 use crate::seen::{Doubt, Planned};
+use runcord_runtime::refusals::precondition;
 
 /// So many names stand in one refusal.
 const NAMED: usize = 5;

@@ -14,9 +14,9 @@ use crate::actions::{Action, Named};
 use crate::names::{self, ResourceType};
 use crate::planfile::Reading;
 use crate::probe::{Prober, Ready};
-use crate::refuse::{internal, unusable};
 use crate::seen::{Deed, ResourceChange, Shown};
 use crate::tool::Asked;
+use runcord_runtime::refusals::{internal, unusable};
 
 /// So many instances, outputs and types are listed.
 const LISTED: usize = 60;
