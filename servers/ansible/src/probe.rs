@@ -25,7 +25,7 @@ use crate::seen::{Look, RestsOn, Standing};
 use crate::standing;
 use crate::tool::{Mode, Run, Session, Tool};
 use crate::vars::{self, Around, Privileged};
-use crate::vet::{Modules, Purpose, Question, Vetted, vet};
+use crate::vet::{Finding, Modules, Purpose, Question, Vetted, loaded, vet};
 
 /// How long a look, or a verification, may take.
 const LOOKING: Duration = Duration::from_secs(15 * 60);
@@ -195,6 +195,13 @@ impl Prober {
                 "Put it there, or mend playbooks.yaml.",
             ));
         }
+        // As it reads what lies beside the playbook, Ansible would load code from there too.
+        if let source @ Source::Project(_) = &declared.playbook {
+            let code = loaded(&content.to_vet(source).1);
+            if !code.is_empty() {
+                return Err(may_not_run(&code.iter().collect::<Vec<_>>()));
+            }
+        }
         let unusable = |why: Unusable| precondition(why.to_string(), "Mend the inventory, then plan again.");
         let inventory = Inventory::parse(&session.inventory(&declared.inventory).await?).map_err(unusable)?;
         match from {
@@ -242,17 +249,7 @@ impl Prober {
         let modules = self.modules(session, version, &content.digest, &used).await?;
         let vetted = question(&modules);
         let refused = vetted.refused(declared);
-        match refused.first() {
-            None => Ok(vetted),
-            Some(first) => Err(precondition(
-                match refused.len() {
-                    1 => format!("the playbook may not run: {first}"),
-                    count => format!("the playbook may not run: {first}, and {} more findings", count - 1),
-                },
-                first.kind.rule().instead,
-            )
-            .with_details(json!({"findings": refused.iter().map(ToString::to_string).collect::<Vec<_>>()}))),
-        }
+        if refused.is_empty() { Ok(vetted) } else { Err(may_not_run(&refused)) }
     }
 
     /// What these modules say of themselves. They are asked once for each Ansible and content.
@@ -397,6 +394,18 @@ pub(crate) struct Files {
     pub(crate) inventory: runcord_content::Scrap,
     pub(crate) variables: runcord_content::Scrap,
     events: runcord_content::Scrap,
+}
+
+/// A playbook with these findings, one at least, may not run.
+fn may_not_run(findings: &[&Finding]) -> Refusal {
+    let (first, more) = match findings {
+        [] => (String::new(), String::new()),
+        [only] => (only.to_string(), String::new()),
+        [first, more @ ..] => (first.to_string(), format!(", and {} more findings", more.len())),
+    };
+    let instead = findings.first().map_or("Mend it.", |first| first.kind.rule().instead);
+    precondition(format!("the playbook may not run: {first}{more}"), instead)
+        .with_details(json!({"findings": findings.iter().map(ToString::to_string).collect::<Vec<_>>()}))
 }
 
 fn unfinished(error: &runcord_exec::ExecError) -> Refusal {

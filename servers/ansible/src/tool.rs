@@ -11,7 +11,7 @@ use runcord_model::Refusal;
 use crate::content::Content;
 use crate::desk::Desk;
 use crate::names::{HostName, ModuleFqcn, ProjectPath, Tag};
-use crate::playbooks::Playbook;
+use crate::playbooks::{Playbook, Source};
 use crate::refuse::{surroundings, unusable};
 
 /// How long a start that asks no host may take.
@@ -147,9 +147,14 @@ pub(crate) struct Session<'t> {
 }
 
 impl Session<'_> {
-    /// The whole inventory, in JSON. Secrets may be in it. What it asks, it asks now, once.
+    /// The whole inventory, in JSON, with the variables that lie beside a playbook of the project. Secrets may be in it. What
+    /// it asks, it asks now, once.
     pub(crate) async fn inventory(&self, inventory: &ProjectPath) -> Result<Vec<u8>, Refusal> {
         let command = self.command(&self.tool.inventory).args(["--list", "-i", inventory.as_str()]);
+        let command = match &self.declared.playbook {
+            Source::Project(playbook) => command.args(["--playbook-dir", folder_of(playbook)]),
+            Source::Shipped(_) => command,
+        };
         let _timed = Timed::start("inventory");
         let said = command.run().await.map_err(|e| unstarted(&e))?;
         if !said.status.success() || said.truncated {
@@ -216,6 +221,8 @@ impl Session<'_> {
             .env("RUNCORD_EVENTS", run.events)
             // What we give it is in this one form: nothing else is to guess at it.
             .env("ANSIBLE_INVENTORY_ENABLED", "yaml")
+            // All variables of hosts are in there, frozen; none is found beside a playbook on top of them.
+            .env("ANSIBLE_VARS_ENABLED", "")
             .env("ANSIBLE_TASK_TIMEOUT", run.task.as_secs().to_string())
             .arg("-i")
             .arg(run.inventory)
@@ -238,6 +245,11 @@ impl Session<'_> {
             .env("ANSIBLE_CONFIG", self.content.config())
             .directory(&self.content.project())
     }
+}
+
+/// The folder that a playbook lies in, from the project's.
+fn folder_of(playbook: &ProjectPath) -> &str {
+    playbook.as_str().rsplit_once('/').map_or(".", |(folder, _)| folder)
 }
 
 fn prefixed(prefix: &str, path: &Path) -> std::ffi::OsString {

@@ -172,6 +172,24 @@ async fn a_failure_tells_no_secret() -> Result<()> {
 }
 
 #[tokio::test]
+async fn variables_beside_the_playbook_are_known_as_those_of_the_inventory_are() -> Result<()> {
+    let bed = making(1, &MAKE.replace("made\\n", "as {{ app_password }}\\n"), "")?;
+    bed.write("live/group_vars/all.yml", &format!("app_password: {APP}\n"))?;
+    let session = bed.session().await?;
+    let plan = make(&session, json!({})).await?.done()?;
+    assert!(plan.content["diff"].to_string().contains("+ as "), "{:#}", plan.content["diff"]);
+    let end = carried_out(&bed, &session, &plan).await?;
+    assert_eq!(end.str("/state")?, "verified", "{:#}", end.content);
+    assert_eq!(bed.fleet.read("web1", "/srv/made")?, format!("as {APP}\n"), "the witness: it is taken");
+    not_in(&[&plan, &end], &session, &hunted())?;
+    bed.write("live/host_vars/web1.yml", "runcord_done: true\n")?;
+    let refused = make(&session, json!({})).await?;
+    assert_eq!(refused.refusal()?, "precondition_failed", "{:#}", refused.content);
+    assert!(refused.content.to_string().contains("runcord_"), "{:#}", refused.content);
+    Ok(())
+}
+
+#[tokio::test]
 async fn credentials_reach_ansible_only_where_they_are_declared() -> Result<()> {
     // What is in the environment of the server, as a module on the host that is this machine's own process would see it.
     let bed = making(1, MAKE, "")?;

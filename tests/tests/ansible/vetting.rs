@@ -153,6 +153,8 @@ async fn plugins_that_a_project_brings_are_refused() -> Result<()> {
         "library",
         "live/library",
         "live/filter_plugins",
+        "live/vars_plugins",
+        "live/inventory_plugins",
     ] {
         let file = format!("{folder}/copy.py");
         bed.write(&file, &plugin)?;

@@ -304,3 +304,12 @@ fn handlers_are_found_by_name_topic_and_role() {
     let other_play = notify("Restart").and_last("- name: Other\n  hosts: all\n").and_last(handlers);
     assert!(kinds(&other_play).contains(&(8, Kind::LostHandler)), "handlers are those of the play");
 }
+
+#[test]
+fn code_that_would_be_loaded_is_found_without_any_playbook() {
+    let files = |paths: &[&str]| paths.iter().map(|path| ((*path).to_owned(), String::new())).collect();
+    let found = |paths: &[&str]| loaded(&files(paths)).into_iter().map(|one| one.file).collect::<Vec<_>>();
+    assert_eq!(found(&["live/web.yml", "roles/app/tasks/main.yml", "group_vars/all.yml"]), [""; 0]);
+    let code = ["live/vars_plugins/x.py", "library/y.py"];
+    assert_eq!(found(&code).len(), 2, "{:?}", found(&code));
+}
