@@ -1,6 +1,7 @@
 //! Runs one batch: exactly its hosts, and then what verifies it on the same hosts. Remote tasks go on when this end dies, so
 //! what is begun is written down before, and each host is told of by its own last word.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, ErrorKind, Seek as _, SeekFrom};
 use std::path::PathBuf;
@@ -186,16 +187,28 @@ async fn verify(prober: &Prober, it: &RunBatch, on: On<'_>) -> Acted {
             Ok(ran) => standing::verified(&it.hosts, &ran),
             Err(refusal) => return lost(format!("the batch ran, and was not verified: {}", refusal.message)),
         };
-        let not: Vec<_> =
-            said.iter().filter(|(_, said)| **said != Verified::Holds).map(|(host, _)| host).collect();
-        if not.is_empty() {
-            return Acted::Done;
-        }
-        if Instant::now() >= until {
-            let rest = if it.number < it.of { "; no further batch was begun" } else { "" };
-            return refused(format!("the batch ran, and {} is not as it should be{rest}", named(&not)));
+        let acted = asserted(it, &said);
+        if acted == Acted::Done || Instant::now() >= until {
+            return acted;
         }
         tokio::time::sleep(VERIFY_EVERY).await;
+    }
+}
+
+/// What verifying says of a batch. A host that does not answer is not known to be wrong.
+fn asserted(it: &RunBatch, said: &BTreeMap<HostName, Verified>) -> Acted {
+    let such = |wanted| said.iter().filter(|(_, said)| **said == wanted).map(|(host, _)| host).collect();
+    let (wrong, silent): (Vec<_>, Vec<_>) = (such(Verified::Fails), such(Verified::Unknown));
+    let rest = if it.number < it.of { "; no further batch was begun" } else { "" };
+    if !silent.is_empty() {
+        lost(format!(
+            "the batch ran, and {} could not be asked whether it is as it should be{rest}",
+            named(&silent)
+        ))
+    } else if !wrong.is_empty() {
+        refused(format!("the batch ran, and {} is not as it should be{rest}", named(&wrong)))
+    } else {
+        Acted::Done
     }
 }
 
@@ -240,8 +253,6 @@ fn lost(reason: impl Into<String>) -> Acted {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
     use crate::act;
     use crate::seen::HostStanding;
@@ -294,6 +305,26 @@ mod tests {
             nothing,
             "refused: Ansible did not begin any task, and nothing was done; no further batch was begun"
         );
+    }
+
+    #[test]
+    fn a_host_that_is_silent_afterwards_is_not_taken_for_wrong_nor_for_right() {
+        let it = act::sample(&["web1", "web2"], 1, 2);
+        let of = |one, other| {
+            let said = [("web1", one), ("web2", other)].map(|(host, said)| (host.parse().unwrap(), said));
+            reason(asserted(&it, &said.into()))
+        };
+        assert_eq!(of(Verified::Holds, Verified::Holds), "Done");
+        assert_eq!(
+            of(Verified::Fails, Verified::Holds),
+            "refused: the batch ran, and web1 is not as it should be; no further batch was begun"
+        );
+        for one in [Verified::Holds, Verified::Fails] {
+            assert_eq!(
+                of(one, Verified::Unknown),
+                "lost: the batch ran, and web2 could not be asked whether it is as it should be; no further batch was begun"
+            );
+        }
     }
 
     #[test]

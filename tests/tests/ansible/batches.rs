@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use runcord_tests::cluster::wait_for;
+use runcord_tests::processes::process;
 use runcord_tests::session::Answer;
 use serde_json::json;
 
@@ -51,6 +52,30 @@ async fn a_canary_that_is_not_verified_keeps_the_rest_untouched() -> Result<()> 
     assert!(said(&end).contains("web1 is not as it should be"), "{}", said(&end));
     let made = ["web1", "web2", "web3"].map(|host| bed.fleet.has(host, "/srv/made").unwrap());
     assert_eq!(made, [true, false, false]);
+    // What it did is taken back where it did it.
+    let back = session.call("undo_plan", json!({"run_id": end.str("/run_id")?})).await?.done()?;
+    assert_eq!(back.content["blast_radius"]["hosts"], 1, "{:#}", back.content);
+    let end = carried_out(&bed, &session, &back).await?;
+    assert_eq!(end.str("/state")?, "verified", "{}", said(&end));
+    assert!(!bed.fleet.has("web1", "/srv/made")?);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_host_that_cannot_be_asked_afterwards_is_unknown_and_no_further_batch_begins() -> Result<()> {
+    let bed = making(2, MAKE, "")?;
+    let patient = "    - name: Wait for the file\n      ansible.builtin.wait_for:\n        path: /srv/open\n        timeout: 60\n";
+    bed.write("live/look.yml", &crate::story::reading(&format!("{patient}{LOOK}")))?;
+    let session = bed.session().await?;
+    let plan = make(&session, json!({})).await?.done()?;
+    let run = begun(&bed, &session, &plan).await?;
+    let state = bed.state().display().to_string();
+    process(&["ansible-playbook", &state, "live/look.yml"]).await?;
+    bed.fleet.cut("web1")?;
+    let end = ended(&session, &run).await?;
+    assert_eq!(end.str("/state")?, "unknown", "{}", said(&end));
+    assert!(said(&end).contains("web1") && !said(&end).contains("not as it should be"), "{}", said(&end));
+    assert!(bed.fleet.has("web1", "/srv/made")? && !bed.fleet.has("web2", "/srv/made")?);
     Ok(())
 }
 
