@@ -166,13 +166,11 @@ impl Inventory {
         Ok(members.iter().filter(|host| named.contains(host)).cloned().collect())
     }
 
-    /// The values of these hosts' variables whose names say that they are credentials.
+    /// The values of these hosts' variables, and of fields in them, whose names say that they are credentials.
     pub fn credentials(&self, hosts: &[HostName]) -> Vec<String> {
         let variables = hosts.iter().filter_map(|host| self.hosts.get(host)).flatten();
         let mut found = Vec::new();
-        for (_, value) in variables.filter(|(name, _)| names_credential(name)) {
-            texts(value, &mut found);
-        }
+        variables.for_each(|(name, value)| credentials(name, value, &mut found));
         found
     }
 
@@ -248,10 +246,41 @@ fn gather<'g>(
     group.children.iter().try_for_each(|child| gather(groups, child, depth + 1, members))
 }
 
+/// What is secret in a value of this name.
+fn credentials(name: &str, value: &Value, found: &mut Vec<String>) {
+    match value {
+        _ if names_credential(name) => texts(value, found),
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| credentials(name, field, found)),
+        Value::Array(items) => items.iter().for_each(|item| credentials("", item, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// The name of a file that holds a credential, or of a key that everybody may know, names none.
 fn names_credential(name: &str) -> bool {
-    const WORDS: [&str; 8] =
-        ["pass", "password", "passphrase", "passwd", "secret", "token", "credential", "credentials"];
-    name.to_ascii_lowercase().split('_').any(|word| WORDS.contains(&word))
+    const WORDS: [&str; 17] = [
+        "pass",
+        "password",
+        "passwords",
+        "passphrase",
+        "passcode",
+        "passwd",
+        "pwd",
+        "secret",
+        "secrets",
+        "token",
+        "tokens",
+        "credential",
+        "credentials",
+        "key",
+        "keys",
+        "apikey",
+        "auth",
+    ];
+    const NONE: [&str; 7] = ["file", "files", "path", "dir", "public", "pub", "authorized"];
+    let name = name.to_ascii_lowercase();
+    let words = || name.split(['_', '-', '.']);
+    words().any(|word| WORDS.contains(&word)) && !words().any(|word| NONE.contains(&word))
 }
 
 fn texts(value: &Value, found: &mut Vec<String>) {
@@ -352,6 +381,16 @@ mod tests {
         });
         let inventory = Inventory::parse(json.to_string().as_bytes()).unwrap();
         assert_eq!(inventory.credentials(&["a".parse().unwrap()]), ["one", "two"]);
+        let of = |variables: Value| {
+            let json = json!({"_meta": {"hostvars": {"a": variables}}, "web": {"hosts": ["a"]}});
+            Inventory::parse(json.to_string().as_bytes()).unwrap().credentials(&["a".parse().unwrap()])
+        };
+        let nested = json!({"db": {"host": "no", "logins": [{"user": "no", "password": "three"}]}});
+        assert_eq!(of(nested), ["three"]);
+        assert_eq!(of(json!({"api_key": "four", "vault_keys": ["five"]})), ["four", "five"]);
+        let known =
+            json!({"ansible_ssh_private_key_file": "/k", "public_key": "ssh-ed25519", "authorized_keys": []});
+        assert_eq!(of(known), [""; 0]);
     }
 
     #[test]

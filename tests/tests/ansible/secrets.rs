@@ -79,7 +79,7 @@ fn is_private(path: &Path) -> Result<bool> {
 /// The tasks of a deployment: secrets in a diff, behind `no_log`, and in the message of a failure.
 const DEPLOY: &str = r#"    - name: Write the settings
       ansible.builtin.copy:
-        content: "password={{ app_password }}\nnote=plain\n"
+        content: "as {{ app.login.password }}\nnote=plain\n"
         dest: /srv/settings
         owner: root
         group: root
@@ -98,7 +98,7 @@ const DEPLOY: &str = r#"    - name: Write the settings
 fn bed(tasks: &str) -> Result<PlayBed> {
     let bed = making(1, tasks, "    environment: [APP_REGISTRY_TOKEN]\n")?;
     let secrets = format!(
-        "    ansible_user: root\n    ansible_become_pass: {BECOME}\n    app_password: {APP}\n    hidden_note: {HIDDEN}\n"
+        "    ansible_user: root\n    ansible_become_pass: {BECOME}\n    app: {{login: {{password: {APP}}}}}\n    hidden_note: {HIDDEN}\n"
     );
     bed.write("hosts.yaml", &bed.inventory()?.replace("    ansible_user: root\n", &secrets))?;
     Ok(bed)
@@ -147,7 +147,7 @@ async fn a_failure_tells_no_secret() -> Result<()> {
     let failing = r#"    - name: Say it
       ansible.builtin.assert:
         that: false
-        fail_msg: "cannot log in with {{ app_password }} as {{ hidden_note }} {{ ansible_become_pass }}"
+        fail_msg: "cannot log in with {{ app.login.password }} as {{ hidden_note }} {{ ansible_become_pass }}"
       when: not ansible_check_mode
 "#;
     let bed = bed(&format!("{DEPLOY}{failing}"))?;
