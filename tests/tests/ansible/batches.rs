@@ -9,7 +9,8 @@ use runcord_tests::session::Answer;
 use serde_json::json;
 
 use crate::story::{
-    LOOK, MAKE, apply, approve, begun, carried_out, ended, make, making, pid, pids, plan_restart, web,
+    LOOK, MAKE, PATIENT, SLOW_IS_REVIEWED, apply, approve, begun, carried_out, declaration, ended, make,
+    making, on, own, pid, pids, plan_restart, reading, slow, web,
 };
 
 const SITE: &str = "/etc/nginx/conf.d/site.conf";
@@ -44,7 +45,7 @@ async fn a_canary_that_is_not_verified_keeps_the_rest_untouched() -> Result<()> 
     let bed = making(3, MAKE, "")?;
     // It is made, and what is asserted afterwards does not hold.
     let never = LOOK.replace("made.stat.exists", "made.stat.exists and made.stat.size > 100");
-    bed.write("live/look.yml", &crate::story::reading(&never))?;
+    bed.write("live/look.yml", &reading(&never))?;
     let session = bed.session().await?;
     let plan = make(&session, json!({})).await?.done()?;
     let end = carried_out(&bed, &session, &plan).await?;
@@ -64,8 +65,7 @@ async fn a_canary_that_is_not_verified_keeps_the_rest_untouched() -> Result<()> 
 #[tokio::test]
 async fn a_host_that_cannot_be_asked_afterwards_is_unknown_and_no_further_batch_begins() -> Result<()> {
     let bed = making(2, MAKE, "")?;
-    let patient = "    - name: Wait for the file\n      ansible.builtin.wait_for:\n        path: /srv/open\n        timeout: 60\n";
-    bed.write("live/look.yml", &crate::story::reading(&format!("{patient}{LOOK}")))?;
+    bed.write("live/look.yml", &reading(&format!("{PATIENT}{LOOK}")))?;
     let session = bed.session().await?;
     let plan = make(&session, json!({})).await?.done()?;
     let run = begun(&bed, &session, &plan).await?;
@@ -85,8 +85,7 @@ async fn a_host_that_cannot_be_reached_is_named_and_nothing_is_planned() -> Resu
     bed.fleet.cut("web2")?;
     let session = bed.session().await?;
     let before = pid(&bed, "web1")?;
-    let refused =
-        session.call("plan_restart_service", crate::story::on("restart_web", "web", json!({}))).await?;
+    let refused = session.call("plan_restart_service", on("restart_web", "web", json!({}))).await?;
     assert_eq!(refused.refusal()?, "precondition_failed", "{:#}", refused.content);
     assert!(refused.str("/message")?.contains("web2"), "{:#}", refused.content);
     // Whoever only looks hears of it too, and of the other one.
@@ -101,19 +100,10 @@ async fn a_host_that_cannot_be_reached_is_named_and_nothing_is_planned() -> Resu
     Ok(())
 }
 
-/// A task that tells when it has begun, and takes a while.
-fn slow(seconds: u32) -> String {
-    format!(
-        "    - name: Take a while\n      ansible.builtin.command:\n        argv: [sh, -c, \"echo begun >>/srv/begun; sleep {seconds}; echo made >/srv/made\"]\n        creates: /srv/made\n"
-    )
-}
-
-const REVIEWED: &str = "    allows: [{kind: command, task: \"live/make.yml:Take a while\"}]\n";
-
 #[tokio::test]
 async fn a_host_that_is_cut_off_in_the_middle_is_unknown_and_named_and_no_further_batch_begins() -> Result<()>
 {
-    let bed = making(3, &slow(4), REVIEWED)?;
+    let bed = making(3, &slow(4), SLOW_IS_REVIEWED)?;
     let session = bed.session().await?;
     let plan = make(&session, json!({})).await?.done()?;
     let run = begun(&bed, &session, &plan).await?;
@@ -134,10 +124,8 @@ async fn a_host_that_is_cut_off_in_the_middle_is_unknown_and_named_and_no_furthe
 
 #[tokio::test]
 async fn a_host_that_dies_in_the_middle_is_unknown_and_the_other_of_its_batch_is_told_of() -> Result<()> {
-    let bed = making(4, &slow(5), REVIEWED)?;
-    bed.declare(&crate::story::declaration(&[
-        &crate::story::own(REVIEWED).replace("batches: [1, 2]", "batches: [2]")
-    ]))?;
+    let bed = making(4, &slow(5), SLOW_IS_REVIEWED)?;
+    bed.declare(&declaration(&[&own(SLOW_IS_REVIEWED).replace("batches: [1, 2]", "batches: [2]")]))?;
     let session = bed.session().await?;
     let plan = make(&session, json!({})).await?.done()?;
     approve(&bed, &plan)?;
@@ -163,8 +151,7 @@ async fn a_service_that_is_broken_stops_the_plan_and_is_not_started() -> Result<
     bed.fleet.said_on("web2", &["/etc/init.d/nginx", "stop"])?;
     let session = bed.session().await?;
     let before = pid(&bed, "web1")?;
-    let refused =
-        session.call("plan_restart_service", crate::story::on("restart_web", "web", json!({}))).await?;
+    let refused = session.call("plan_restart_service", on("restart_web", "web", json!({}))).await?;
     assert_eq!(refused.refusal()?, "precondition_failed", "{:#}", refused.content);
     let message = refused.str("/message")?;
     assert!(message.contains("web2") && message.contains("Check that the service runs"), "{message}");

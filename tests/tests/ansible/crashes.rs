@@ -9,22 +9,13 @@ use runcord_tests::processes::{kill, process, processes};
 use runcord_tests::session::{Answer, Session};
 use serde_json::json;
 
-use crate::story::{LOOK, apply, begun, ended, make, making, reading};
+use crate::story::{LOOK, PATIENT, SLOW_IS_REVIEWED, apply, begun, ended, make, making, reading, slow};
 
 const SOON: Duration = Duration::from_secs(60);
 
-/// A task that counts in `/srv/begun` how often it was begun, and takes a while.
-fn slow(seconds: u32) -> String {
-    format!(
-        "    - name: Take a while\n      ansible.builtin.command:\n        argv: [sh, -c, \"echo begun >>/srv/begun; sleep {seconds}; echo made >/srv/made\"]\n        creates: /srv/made\n"
-    )
-}
-
-const REVIEWED: &str = "    allows: [{kind: command, task: \"live/make.yml:Take a while\"}]\n";
-
 /// A bed with that task, and its approved plan begun.
 async fn running(hosts: usize, seconds: u32) -> Result<(PlayBed, Session, Answer, String)> {
-    let bed = making(hosts, &slow(seconds), REVIEWED)?;
+    let bed = making(hosts, &slow(seconds), SLOW_IS_REVIEWED)?;
     let session = bed.session().await?;
     let plan = make(&session, json!({})).await?.done()?;
     let run = begun(&bed, &session, &plan).await?;
@@ -123,11 +114,8 @@ async fn ansible_that_is_killed_before_its_first_task_has_done_nothing_and_that_
 #[tokio::test]
 async fn a_worker_that_dies_between_the_last_task_and_the_verification_is_settled_by_another() -> Result<()> {
     // Verifying takes a while, so there is a moment to kill in.
-    let patient = format!(
-        "    - name: Wait for the file\n      ansible.builtin.wait_for:\n        path: /srv/open\n        timeout: 60\n{LOOK}"
-    );
-    let bed = making(2, &slow(1), REVIEWED)?;
-    bed.write("live/look.yml", &reading(&patient))?;
+    let bed = making(2, &slow(1), SLOW_IS_REVIEWED)?;
+    bed.write("live/look.yml", &reading(&format!("{PATIENT}{LOOK}")))?;
     let session = bed.session().await?;
     let plan = make(&session, json!({})).await?.done()?;
     let run = begun(&bed, &session, &plan).await?;
@@ -183,7 +171,7 @@ async fn a_cancel_lets_a_batch_end_and_no_further_one_begin() -> Result<()> {
 
 #[tokio::test]
 async fn a_batch_whose_time_is_over_is_interrupted_once_and_its_host_is_unknown() -> Result<()> {
-    let bed = making(2, &slow(40), REVIEWED)?;
+    let bed = making(2, &slow(40), SLOW_IS_REVIEWED)?;
     let session = bed.session().await?;
     let plan = make(&session, json!({"timeout": "8s"})).await?.done()?;
     let run = begun(&bed, &session, &plan).await?;

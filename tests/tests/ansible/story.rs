@@ -195,6 +195,28 @@ pub(crate) const LOOK: &str = r#"    - name: Look at the file
         quiet: true
 "#;
 
+/// A task that counts in `/srv/begun` how often it was begun, and takes a while.
+pub(crate) fn slow(seconds: u32) -> String {
+    format!(
+        r#"    - name: Take a while
+      ansible.builtin.command:
+        argv: [sh, -c, "echo begun >>/srv/begun; sleep {seconds}; echo made >/srv/made"]
+        creates: /srv/made
+"#
+    )
+}
+
+/// What is declared of it.
+pub(crate) const SLOW_IS_REVIEWED: &str =
+    "    allows: [{kind: command, task: \"live/make.yml:Take a while\"}]\n";
+
+/// A task of a verification that takes as long as a test wants: until there is `/srv/open`.
+pub(crate) const PATIENT: &str = r#"    - name: Wait for the file
+      ansible.builtin.wait_for:
+        path: /srv/open
+        timeout: 60
+"#;
+
 /// A task that takes the file away.
 pub(crate) const UNMAKE: &str = r#"    - name: Take the file away
       ansible.builtin.file:
