@@ -37,6 +37,6 @@ async fn one_host_is_restarted_a_file_pushed_to_all_and_taken_back() -> Result<(
     }
     let seen =
         session.call("service_status", json!({"playbook": "nginx_status", "group": "web"})).await?.done()?;
-    assert_eq!(seen.content["answered"], 4, "{:#}", seen.content);
+    assert_eq!(seen.content["run"]["answered"], 4, "{:#}", seen.content);
     Ok(())
 }
