@@ -47,7 +47,7 @@ fn the_example_that_ships_is_whole() {
     let lines = SHIPPED.lines().filter_map(|line| line.strip_prefix("#   "));
     let example: String = lines.map(|line| format!("{line}\n")).collect();
     let playbooks = parse(&example).unwrap().playbooks;
-    assert_eq!(playbooks.len(), 6);
+    assert_eq!(playbooks.len(), 7);
     let named = |name: &str| &playbooks[&name.parse::<PlaybookName>().unwrap()];
     assert_eq!(named("restart_web").playbook, Source::Shipped("restart_service".parse().unwrap()));
     assert_eq!(named("restart_web").batches, [Batch::Hosts(1), Batch::Percent(25)]);
