@@ -196,6 +196,10 @@ impl Ansible {
             Ok(frozen) => frozen,
             Err(refusal) => return refused(format!("nothing was begun: {}", refusal.message)),
         };
+        // Each time: batches may follow each other for hours, and what they run in has to be what it was.
+        if let Err(refusal) = self.prober.contents.open(&it.rests_on.content).await {
+            return refused(format!("nothing was begun: {}", refusal.message));
+        }
         let on = On {
             content: &frozen.content,
             declared: &it.declared,

@@ -23,6 +23,8 @@ use crate::tool::{Mode, Run};
 
 /// How often the events are read while a batch runs.
 const READ_EVERY: Duration = Duration::from_millis(250);
+/// How often what a batch runs in is kept from being swept away.
+const KEEP_EVERY: Duration = Duration::from_secs(10 * 60);
 /// How long an interrupted batch is waited for.
 const GRACE: Duration = Duration::from_secs(60);
 /// How long what runs may take to become what it should be, and how often that is looked at.
@@ -76,7 +78,7 @@ pub(crate) async fn apply(
         Ok(followed) => followed,
         Err(error) => return refused(format!("nothing was begun: {error}")),
     };
-    let status = follow(followed, supervision, it, limit, &outputs).await;
+    let status = follow(prober, followed, supervision, it, limit, &outputs).await;
     drop((files, timed));
     let Ok(mask) = prober.mask.open() else { return lost("what became of the hosts cannot be read") };
     let ran = std::fs::read(&outputs.events).unwrap_or_default();
@@ -93,6 +95,7 @@ pub(crate) async fn apply(
 /// Until it has ended. A batch that runs is let run: told to stop, no further one begins. Only when its time is over it is
 /// interrupted, once.
 async fn follow(
+    prober: &Prober,
     mut followed: Followed,
     supervision: &Supervision<'_>,
     it: &RunBatch,
@@ -101,7 +104,7 @@ async fn follow(
 ) -> Option<Status> {
     let mut results = Results { path: outputs.events.clone(), read: 0, count: 0 };
     let began = Instant::now();
-    let mut interrupted = None;
+    let (mut interrupted, mut kept) = (None, Instant::now());
     loop {
         tokio::select! {
             ended = followed.ended() => {
@@ -110,6 +113,12 @@ async fn follow(
                 }).ok();
             }
             () = tokio::time::sleep(READ_EVERY) => supervision.tell(Told { done: results.count(), of: it.results }),
+        }
+        if kept.elapsed() >= KEEP_EVERY {
+            kept = Instant::now();
+            if let Err(error) = prober.contents.keep(&it.rests_on.content) {
+                tracing::warn!(%error, "the copy that a batch runs in may be swept away");
+            }
         }
         match interrupted {
             None if began.elapsed() >= limit => {

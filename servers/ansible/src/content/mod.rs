@@ -1,9 +1,11 @@
 //! All that Ansible runs with, in one read-only folder that is named by its digest: the project, the library, our callback
 //! plugin and our configuration. Nothing else is looked for anywhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use runcord_content::{ContentError, Names, Runs, Store, Tree, Verdict, disk, read_all};
 use runcord_model::{Digest, Refusal};
@@ -64,9 +66,14 @@ impl Contents {
         .await
     }
 
+    /// Lets a content count as asked for now: what runs in it may run for longer than one is kept otherwise.
+    pub(crate) fn keep(&self, digest: &Digest) -> io::Result<()> {
+        disk::set_modified(&File::open(self.store.place(digest))?, SystemTime::now())
+    }
+
     /// Removes contents that nobody has asked for in a while.
     pub(crate) fn sweep(&self) -> io::Result<()> {
-        self.store.sweep(&std::collections::BTreeSet::new(), std::time::SystemTime::now())
+        self.store.sweep(&BTreeSet::new(), SystemTime::now())
     }
 }
 

@@ -71,3 +71,23 @@ async fn another_file_is_another_content() {
     let (_other, other) = assembled(&[("a", "y")]).await;
     assert_ne!(one.digest, other.digest);
 }
+
+#[tokio::test]
+async fn what_runs_in_a_content_keeps_it_from_being_swept() {
+    let dir = tempfile::tempdir().unwrap();
+    let project = dir.path().join("project");
+    fs::create_dir(&project).unwrap();
+    let contents = Contents::new(dir.path().join("contents"));
+    let content = contents.assemble(&project).await.unwrap();
+    let long_ago = || {
+        let folder = fs::File::open(content.project().parent().unwrap()).unwrap();
+        disk::set_modified(&folder, SystemTime::now() - 2 * runcord_content::KEPT).unwrap();
+    };
+    long_ago();
+    contents.keep(&content.digest).unwrap();
+    contents.sweep().unwrap();
+    assert!(content.config().exists());
+    long_ago();
+    contents.sweep().unwrap();
+    assert!(!content.config().exists() && contents.keep(&content.digest).is_err());
+}
