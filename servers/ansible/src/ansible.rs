@@ -247,7 +247,9 @@ impl Target for Ansible {
             });
         }
         let seen = Seen { looks };
-        self.remember(Some(&seen));
+        if !recalled.is_empty() {
+            self.remember(Some(&seen));
+        }
         Ok(seen)
     }
 

@@ -156,7 +156,8 @@ fn told(it: &RunBatch, batch: &Batch, status: Option<Status>) -> Acted {
     }
     match (status, batch.ended) {
         (Some(Status::Exited(0)), Ended::Whole) if done.len() == it.hosts.len() => Acted::Done,
-        (Some(Status::Exited(_)), _) if done.is_empty() => {
+        // Ended well and nothing told: then what it did was not told.
+        (Some(Status::Exited(1..)), _) if done.is_empty() => {
             refused(format!("Ansible did not begin any task, and nothing was done{rest}"))
         }
         (Some(_), _) => lost(format!("Ansible did not come to its end on all hosts{rest}")),
@@ -306,6 +307,8 @@ mod tests {
             (Ended::Whole, How::Done, How::Done, Some(Status::Exited(2))),
             (Ended::Whole, How::Done, How::Done, Some(Status::Signalled(9))),
             (Ended::Whole, How::Done, How::Done, None),
+            (Ended::Not, How::Untouched, How::Untouched, ok),
+            (Ended::Whole, How::Untouched, How::Untouched, ok),
         ] {
             assert!(of(ended, one, other, status).starts_with("lost: "), "{ended:?} {status:?}");
         }

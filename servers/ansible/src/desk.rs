@@ -95,10 +95,14 @@ impl Desk {
     pub(crate) fn begin(&self, record: &Record) -> io::Result<Outputs> {
         let folder = self.folder.join("batches");
         let name = format!("{}-{}", record.act.look, record.act.number);
-        let path = folder.join(format!("{name}{RECORD}"));
-        let written = serde_json::to_vec(record)?;
-        let mut file = create(&path)?;
-        file.write_all(&written).and_then(|()| file.sync_all())?;
+        let (unfinished, mut file) = disk::fresh(&folder)?;
+        // Its name comes last, and only where nobody has it: half a record would say that the batch was begun, and not how.
+        let written = file
+            .write_all(&serde_json::to_vec(record)?)
+            .and_then(|()| file.sync_all())
+            .and_then(|()| fs::hard_link(&unfinished, folder.join(format!("{name}{RECORD}"))));
+        let removed = fs::remove_file(&unfinished);
+        written.and(removed)?;
         disk::sync_folder(&folder)?;
         Ok(Outputs {
             events: folder.join(format!("{name}{EVENTS}")),
@@ -171,6 +175,8 @@ mod tests {
         let outputs = desk.begin(&record).unwrap();
         let again = Desk::make(&dir.path().join("ansible")).unwrap().begin(&record).unwrap_err();
         assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        let names: Vec<_> = fs::read_dir(dir.path().join("ansible/batches")).unwrap().collect();
+        assert_eq!(names.len(), 1, "nothing unfinished stays: {names:?}");
         let begun = desk.begun(&look).unwrap();
         assert_eq!((begun.len(), &begun[&1].record, begun[&1].events.as_slice()), (1, &record, &b""[..]));
         fs::write(outputs.events, "x").unwrap();

@@ -203,7 +203,8 @@ impl Prober {
             }
         }
         let unusable = |why: Unusable| precondition(why.to_string(), "Mend the inventory, then plan again.");
-        let inventory = Inventory::parse(&session.inventory(&declared.inventory).await?).map_err(unusable)?;
+        let inventory =
+            Inventory::parse(&session.inventory(&declared.inventory, from).await?).map_err(unusable)?;
         match from {
             HostsFrom::Files | HostsFrom::Nowhere => Ok(inventory),
             HostsFrom::Elsewhere => inventory.distrusted().map_err(unusable),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use runcord_exec::{AfterGrace, Command, ExecError, Finished, Followed, Timed, find_program};
 use runcord_model::Refusal;
 
-use crate::content::Content;
+use crate::content::{Content, HostsFrom};
 use crate::desk::Desk;
 use crate::names::{HostName, ModuleFqcn, ProjectPath, Tag};
 use crate::playbooks::{Playbook, Source};
@@ -149,8 +149,17 @@ pub(crate) struct Session<'t> {
 impl Session<'_> {
     /// The whole inventory, in JSON, with the variables that lie beside a playbook of the project. Secrets may be in it. What
     /// it asks, it asks now, once.
-    pub(crate) async fn inventory(&self, inventory: &ProjectPath) -> Result<Vec<u8>, Refusal> {
+    pub(crate) async fn inventory(
+        &self,
+        inventory: &ProjectPath,
+        from: HostsFrom,
+    ) -> Result<Vec<u8>, Refusal> {
         let command = self.command(&self.tool.inventory).args(["--list", "-i", inventory.as_str()]);
+        let command = match from {
+            // What is taken for written down can be nothing else: neither a program nor a plugin reads it.
+            HostsFrom::Files | HostsFrom::Nowhere => command.env("ANSIBLE_INVENTORY_ENABLED", "yaml,ini"),
+            HostsFrom::Elsewhere => command,
+        };
         let command = match &self.declared.playbook {
             Source::Project(playbook) => command.args(["--playbook-dir", folder_of(playbook)]),
             Source::Shipped(_) => command,

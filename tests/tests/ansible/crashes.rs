@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use runcord_tests::PlayBed;
 use runcord_tests::cluster::wait_for;
 use runcord_tests::processes::{kill, process, processes};
@@ -184,5 +184,38 @@ async fn a_batch_whose_time_is_over_is_interrupted_once_and_its_host_is_unknown(
         log += &String::from_utf8_lossy(&std::fs::read(file?.path())?);
     }
     assert_eq!(log.matches("interrupting Ansible").count(), 1, "{log}");
+    Ok(())
+}
+
+/// A full disk is the fault that is forced: `/dev/full` takes nothing. What cannot be told is not begun.
+#[test]
+fn ansible_that_cannot_tell_what_it_begins_begins_nothing() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let playbook = folder.path().join("play.yml");
+    let witness = folder.path().join("witness");
+    let task = format!("ansible.builtin.file: {{path: {}, state: touch, mode: \"0600\"}}", witness.display());
+    std::fs::write(&playbook, format!("- hosts: all\n  gather_facts: false\n  tasks:\n    - {task}\n"))?;
+    let plugins = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../servers/ansible/src/content");
+    for assets in ["RUNCORD_ANSIBLE_ASSETS", "RUNCORD_ANSIBLE_OLDEST"] {
+        let assets = std::path::PathBuf::from(std::env::var_os(assets).context("tests/run sets it")?);
+        let ends = |events: &str| -> Result<Option<i32>> {
+            let ran = std::process::Command::new(assets.join("bin/ansible-playbook"))
+                .args(["-i", "here,", "-c", "local"])
+                .arg(&playbook)
+                .env_clear()
+                .envs([("PATH", "/usr/bin:/bin"), ("LANG", "C.UTF-8"), ("RUNCORD_EVENTS", events)])
+                .envs([("ANSIBLE_STDOUT_CALLBACK", "runcord_events"), ("ANSIBLE_NOCOLOR", "1")])
+                .env("ANSIBLE_CALLBACK_PLUGINS", &plugins)
+                .env("PYTHONDONTWRITEBYTECODE", "1")
+                .env("HOME", folder.path())
+                .stdin(std::process::Stdio::null())
+                .output()?;
+            Ok(ran.status.code())
+        };
+        assert_eq!(ends("/dev/full")?, Some(98), "{}", assets.display());
+        assert!(!witness.exists());
+        assert_eq!(ends("/dev/null")?, Some(0), "what is told does not stop it");
+        std::fs::remove_file(&witness)?;
+    }
     Ok(())
 }

@@ -1,8 +1,12 @@
 # Writes what Ansible does as JSON lines into the file that the variable RUNCORD_EVENTS names, and nothing to the terminal.
 # One line is one event; it is flushed before Ansible goes on, so what was begun is known even if this process is killed.
 #
+# What cannot be told ends Ansible at once, before the task in question is sent to its host: it would go on after a callback
+# that failed, and what it did then would be on no record.
+#
 # https://docs.ansible.com/ansible/latest/dev_guide/developing_plugins.html#callback-plugins
 
+import functools
 import hashlib
 import json
 import os
@@ -19,6 +23,20 @@ DOCUMENTATION = """
 # What a module says of its own, and of what a value is shown to a person who asked for it.
 LONGEST = 64 * 1024
 
+# How Ansible ends where something cannot be told; it has no such code of its own.
+UNTOLD = 98
+
+
+def or_end(tell):
+    @functools.wraps(tell)
+    def told(*args, **kwargs):
+        try:
+            tell(*args, **kwargs)
+        except BaseException:
+            os._exit(UNTOLD)
+
+    return told
+
 
 class CallbackModule(CallbackBase):
     CALLBACK_VERSION = 2.0
@@ -31,21 +49,26 @@ class CallbackModule(CallbackBase):
         self._file = os.open(os.environ["RUNCORD_EVENTS"], flags, 0o600)
 
     def _tell(self, event, **fields):
-        line = json.dumps({"event": event, **fields}, default=str, ensure_ascii=True)
-        os.write(self._file, line.encode() + b"\n")
+        line = json.dumps({"event": event, **fields}, default=str, ensure_ascii=True).encode() + b"\n"
+        while line:
+            line = line[os.write(self._file, line) :]
 
     def _task(self, task):
         return {"task": str(task._uuid), "name": task.get_name(include_role_fqcn=False).strip()}
 
+    @or_end
     def v2_playbook_on_play_start(self, play):
         self._tell("play", name=play.get_name().strip(), check=bool(play.check_mode))
 
+    @or_end
     def v2_playbook_on_no_hosts_matched(self):
         self._tell("no_hosts")
 
+    @or_end
     def v2_playbook_on_task_start(self, task, is_conditional):
         self._begin(task, handler=False)
 
+    @or_end
     def v2_playbook_on_handler_task_start(self, task):
         self._begin(task, handler=True)
 
@@ -60,18 +83,23 @@ class CallbackModule(CallbackBase):
             handler=handler,
         )
 
+    @or_end
     def v2_runner_on_start(self, host, task):
         self._tell("begin", host=host.get_name(), task=str(task._uuid))
 
+    @or_end
     def v2_runner_on_ok(self, result):
         self._result("changed" if result._result.get("changed") else "ok", result)
 
+    @or_end
     def v2_runner_on_skipped(self, result):
         self._result("skipped", result)
 
+    @or_end
     def v2_runner_on_failed(self, result, ignore_errors=False):
         self._result("ignored" if ignore_errors else "failed", result)
 
+    @or_end
     def v2_runner_on_unreachable(self, result):
         self._result("unreachable", result)
 
@@ -111,6 +139,7 @@ class CallbackModule(CallbackBase):
         digest = hashlib.sha256(value.encode(errors="surrogatepass")).hexdigest()
         return f"{value[:LONGEST]}\n(cut; in all sha256:{digest})"
 
+    @or_end
     def v2_playbook_on_stats(self, stats):
         hosts = {host: stats.summarize(host) for host in sorted(stats.processed)}
         self._tell("end", hosts=hosts)
